@@ -1,0 +1,171 @@
+
+/*
+ * Makes and reads request ids; called by ngx_spocr_reqid.c, by the filter of
+ * the request's headers, and by spocrctl.
+ */
+
+
+#include "ngx_spocr_id.h"
+
+
+static ngx_int_t ngx_spocr_id_digit(u_char ch);
+static ngx_uint_t ngx_spocr_id_digits(const u_char *text, size_t len,
+    ngx_uint_t *nonzero);
+
+
+void
+ngx_spocr_id_make(u_char *id, uint64_t ms, const u_char *random)
+{
+    u_char         b[16];
+    ngx_uint_t     i;
+    static u_char  hex[] = "0123456789abcdef";
+
+    for (i = 0; i < 6; i++) {
+        b[i] = (u_char) (ms >> (40 - 8 * i));
+    }
+
+    ngx_memcpy(b + 6, random, NGX_SPOCR_ID_RANDOM_LEN);
+
+    b[6] = (u_char) (0x70 | (b[6] & 0x0f));
+    b[8] = (u_char) (0x80 | (b[8] & 0x3f));
+
+    id = ngx_cpymem(id, "req_", 4);
+
+    for (i = 0; i < sizeof(b); i++) {
+        *id++ = hex[b[i] >> 4];
+        *id++ = hex[b[i] & 0xf];
+    }
+}
+
+
+ngx_int_t
+ngx_spocr_id_parse(const u_char *text, size_t len, uint64_t *ms)
+{
+    uint64_t    t;
+    ngx_uint_t  i;
+
+    if (len != NGX_SPOCR_ID_LEN || ngx_memcmp(text, "req_", 4) != 0
+        || !ngx_spocr_id_digits(text + 4, 32, NULL))
+    {
+        return NGX_ERROR;
+    }
+
+    /* the version is the 13th digit, the variant the two bits of the 17th */
+
+    if (text[4 + 12] != '7' || (ngx_spocr_id_digit(text[4 + 16]) & 0xc) != 8) {
+        return NGX_ERROR;
+    }
+
+    if (ms) {
+        t = 0;
+
+        for (i = 4; i < 16; i++) {
+            t = t << 4 | (uint64_t) ngx_spocr_id_digit(text[i]);
+        }
+
+        *ms = t;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_spocr_id_client_ok(const u_char *text, size_t len)
+{
+    u_char  ch;
+    size_t  i;
+
+    if (len == 0 || len > NGX_SPOCR_ID_CLIENT_MAX) {
+        return 0;
+    }
+
+    for (i = 0; i < len; i++) {
+        ch = text[i];
+
+        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+            || (ch >= '0' && ch <= '9')
+            || ch == '.' || ch == '_' || ch == '-')
+        {
+            continue;
+        }
+
+        return 0;
+    }
+
+    return 1;
+}
+
+
+ngx_uint_t
+ngx_spocr_id_traceparent_ok(const u_char *text, size_t len)
+{
+    ngx_uint_t  nonzero;
+
+    /* 00-0123456789abcdef0123456789abcdef-0123456789abcdef-01 */
+
+    if (len < 55 || text[2] != '-' || text[35] != '-' || text[52] != '-') {
+        return 0;
+    }
+
+    if (!ngx_spocr_id_digits(text, 2, NULL)
+        || !ngx_spocr_id_digits(text + 53, 2, NULL)
+        || ngx_memcmp(text, "ff", 2) == 0)
+    {
+        return 0;
+    }
+
+    if (len > 55 && (ngx_memcmp(text, "00", 2) == 0 || text[55] != '-')) {
+        return 0;
+    }
+
+    if (!ngx_spocr_id_digits(text + 3, 32, &nonzero) || !nonzero) {
+        return 0;
+    }
+
+    return ngx_spocr_id_digits(text + 36, 16, &nonzero) && nonzero;
+}
+
+
+static ngx_int_t
+ngx_spocr_id_digit(u_char ch)
+{
+    if (ch >= '0' && ch <= '9') {
+        return ch - '0';
+    }
+
+    if (ch >= 'a' && ch <= 'f') {
+        return ch - 'a' + 10;
+    }
+
+    return NGX_ERROR;
+}
+
+
+/* Whether all are lower-case hexadecimal digits; *nonzero: one is not 0. */
+
+static ngx_uint_t
+ngx_spocr_id_digits(const u_char *text, size_t len, ngx_uint_t *nonzero)
+{
+    size_t      i;
+    ngx_int_t   d;
+    ngx_uint_t  any;
+
+    any = 0;
+
+    for (i = 0; i < len; i++) {
+        d = ngx_spocr_id_digit(text[i]);
+
+        if (d == NGX_ERROR) {
+            return 0;
+        }
+
+        any |= (ngx_uint_t) d;
+    }
+
+    if (nonzero) {
+        *nonzero = any;
+    }
+
+    return 1;
+}
