@@ -1,0 +1,109 @@
+# Everything that can be built or checked here; "make help" lists it.
+#
+# All outputs go to build/.  Variables that can be set on the command line:
+#
+#   CC, CFLAGS, LDFLAGS   as usual; hardening flags are part of the default
+#   NGX_SRC=DIR           build against an nginx source tree instead of the
+#                         installed nginx-dev
+#   V=1                   show the commands
+
+B        := build
+CC       ?= cc
+ifeq ($(origin CC),default)
+CC       := cc
+endif
+HARDEN   := -fstack-protector-strong -fstack-clash-protection \
+            -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+CFLAGS   ?= -O2 -g $(HARDEN)
+LDFLAGS  ?= -Wl,-z,relro -Wl,-z,now
+WARN     ?= -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion \
+            -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
+            -Wformat=2 -Wvla -Wwrite-strings -Wno-unused-parameter -Werror
+NGX_SRC  ?= /usr/share/nginx/src
+V        ?=
+
+export CC CFLAGS LDFLAGS NGX_SRC V
+
+# What an "-I" of the nginx headers needs; ngx_auto_config.h is made by the
+# configure step of the module, which $(NGX_READY) stands for.
+NGX_INCS  = -isystem "$(NGX_SRC)/src/core" -isystem "$(NGX_SRC)/src/event" \
+            -isystem "$(NGX_SRC)/src/os/unix" -isystem $(B)/nginx
+NGX_READY = $(B)/nginx/ngx_auto_config.h
+
+ifeq ($(V),)
+Q        := @
+SAY       = @printf '  %-6s %s\n'
+else
+Q        :=
+SAY       = @:
+endif
+
+MODULE   := $(B)/ngx_spocr_module.so
+M        := ngx_spocr_module
+
+# Layer 0: values; no function of nginx is called, so that spocrctl and the
+# unit tests link these without it.
+LAYER0   := $(wildcard $(patsubst %,$(M)/ngx_spocr_%.c, \
+                token keys keyfile window id json target error))
+UNITS    := $(patsubst t/unit/%.c,$(B)/unit/%,$(wildcard t/unit/*.c))
+
+
+.PHONY: all asan bench build check clean deb help lint unit backend spocrctl
+
+build: $(MODULE)              ## the module, build/ngx_spocr_module.so (default)
+
+all: build unit spocrctl backend ## all programs and the unit tests
+
+unit: $(UNITS)                ## the unit tests of layer 0
+
+check:                        ## all tests; what they need must be installed
+	$(Q)SPOCR_NO_DEPS=1 ./test
+
+lint:                         ## static checks of all sources
+	$(Q)tools/lint
+
+asan:                         ## all tests on nginx with ASan and UBSan
+	$(Q)tools/asan
+
+bench:                        ## CPU, latency and instructions, against nginx
+	$(Q)bench/run
+
+deb:                          ## Debian packages, in build/deb/
+	$(Q)tools/deb
+
+clean:                        ## removes build/
+	rm -rf $(B)
+
+help:                         ## this list
+	@sed -n 's/^\([a-z]*\):.*## */\1 /p' $(MAKEFILE_LIST) | \
+	    sort -u | awk '{ n = $$1; $$1 = ""; printf "make %-10s%s\n", n, $$0 }'
+
+
+# The nginx side of the build decides itself what is out of date: it knows
+# the headers of nginx and of the module.
+$(MODULE): config Makefile tools/build-module $(wildcard $(M)/*.[ch])
+	$(SAY) MODULE $@
+	$(Q)tools/build-module
+
+$(NGX_READY): config tools/build-module
+	$(SAY) CONF $(B)/nginx
+	$(Q)tools/build-module --configure
+
+# One object per layer-0 file, as the unit tests and spocrctl link them.
+$(B)/layer0/%.o: $(M)/%.c $(wildcard $(M)/*.h) Makefile | $(NGX_READY)
+	$(SAY) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(WARN) $(NGX_INCS) -I$(M) -c -o $@ $<
+
+$(B)/libspocr0.a: $(patsubst $(M)/%.c,$(B)/layer0/%.o,$(LAYER0))
+	$(SAY) AR $@
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(B)/unit/%: t/unit/%.c $(B)/libspocr0.a $(wildcard t/unit/*.h) Makefile
+	$(SAY) CC $<
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(CFLAGS) $(WARN) $(NGX_INCS) -I$(M) -o $@ $< \
+	    $(B)/libspocr0.a $(LDFLAGS) -ljansson -lcrypto
+
+-include spocrctl/build.mk
+-include backend/build.mk
