@@ -52,32 +52,41 @@ typedef struct {
 } ngx_spocr_limits_set_t;
 
 
+/*
+ * A counter is the name of a key's or tenant's counters in the zone: the
+ * first bytes of SHA-256("k:" id), ("u:" uid); of a plan it is its index only.
+ */
+
 typedef struct {
-    ngx_str_t                   name;
-    ngx_spocr_limits_set_t      limits;
-    unsigned                    defined:1;
+    u_char                          counter[NGX_SPOCR_COUNTER_ID_LEN];
+    ngx_str_t                       name;
+    const ngx_spocr_limits_set_t   *limits;  /* NULL: none */
+    uint32_t                        line;    /* of its first mention */
+    unsigned                        defined:1;   /* stands under "plans" */
 } ngx_spocr_plan_t;
 
 
 typedef struct {
-    ngx_str_t                   uid;
-    ngx_spocr_plan_t           *plan;        /* NULL: none */
-    ngx_spocr_limits_set_t      limits;
-    u_char                      counter[NGX_SPOCR_COUNTER_ID_LEN];
-    u_char                      flags;
-    u_char                      defined;     /* stands under "tenants" */
+    u_char                          counter[NGX_SPOCR_COUNTER_ID_LEN];
+    ngx_str_t                       uid;
+    ngx_spocr_plan_t               *plan;    /* NULL: none */
+    const ngx_spocr_limits_set_t   *limits;  /* NULL: none of its own */
+    u_char                          flags;
+    u_char                          defined; /* stands under "tenants" */
 } ngx_spocr_tenant_t;
 
 
+/* 96 bytes: there may be 100,000 of them in each worker */
+
 typedef struct {
-    u_char                      digest[NGX_SPOCR_DIGEST_LEN];
-    u_char                      counter[NGX_SPOCR_COUNTER_ID_LEN];
-    ngx_str_t                   id;
-    ngx_spocr_tenant_t         *tenant;      /* never NULL */
-    uint64_t                    scopes;      /* bits of table->scopes */
-    int64_t                     expires;     /* seconds of the epoch; 0: no */
-    ngx_spocr_limits_set_t     *limits;      /* NULL: none of its own */
-    u_char                      flags;
+    u_char                          digest[NGX_SPOCR_DIGEST_LEN];
+    u_char                          counter[NGX_SPOCR_COUNTER_ID_LEN];
+    ngx_str_t                       id;
+    ngx_spocr_tenant_t             *tenant;  /* never NULL */
+    const ngx_spocr_limits_set_t   *limits;  /* NULL: none of its own */
+    uint64_t                        scopes;  /* bits: ngx_spocr_keys_scope() */
+    int64_t                         expires:56;  /* seconds of the epoch; */
+    uint64_t                        flags:8;     /* 0: never */
 } ngx_spocr_key_t;
 
 
@@ -114,7 +123,14 @@ ngx_spocr_tenant_t *ngx_spocr_keys_tenant(ngx_spocr_keys_t *keys,
     const ngx_str_t *uid);
 
 /*
- * Adds a key; what points to strings or limits is copied.  NGX_OK;
+ * A copy of a record's limits that lives as long as the table; equal ones
+ * may be one.  For ngx_spocr_plan_t, ngx_spocr_tenant_t.
+ */
+const ngx_spocr_limits_set_t *ngx_spocr_keys_limits(ngx_spocr_keys_t *keys,
+    const ngx_spocr_limits_set_t *set);
+
+/*
+ * Adds a key; its id and limits are copied, its counter is made.  NGX_OK;
  * NGX_DECLINED when its id or its digest is there already (*other is then
  * the one that has it); NGX_ERROR when memory is out.
  */
@@ -127,7 +143,10 @@ ngx_int_t ngx_spocr_keys_scope(ngx_spocr_keys_t *keys, const ngx_str_t *name);
 ngx_int_t ngx_spocr_keys_limit_name(ngx_spocr_keys_t *keys,
     const ngx_str_t *name);
 
-/* Frees what only the building needed.  NGX_OK or NGX_ERROR. */
+/*
+ * Makes the index that ngx_spocr_keys_find() reads, and frees what only the
+ * building needed.  NGX_OK or NGX_ERROR.
+ */
 ngx_int_t ngx_spocr_keys_finish(ngx_spocr_keys_t *keys);
 
 /*
@@ -150,6 +169,12 @@ const ngx_spocr_plan_t *ngx_spocr_keys_plan_at(const ngx_spocr_keys_t *keys,
     ngx_uint_t i);
 ngx_uint_t ngx_spocr_keys_count(const ngx_spocr_keys_t *keys);
 
+/* The name of the i-th scope or limit's name; NULL past the end. */
+const ngx_str_t *ngx_spocr_keys_scope_at(const ngx_spocr_keys_t *keys,
+    ngx_uint_t i);
+const ngx_str_t *ngx_spocr_keys_limit_name_at(const ngx_spocr_keys_t *keys,
+    ngx_uint_t i);
+
 /* As ngx_spocr_keys_scope() and _limit_name(), but NGX_DECLINED where the
  * name does not occur in the table. */
 ngx_int_t ngx_spocr_keys_scope_find(const ngx_spocr_keys_t *keys,
@@ -168,6 +193,8 @@ ngx_uint_t ngx_spocr_key_has_scope(const ngx_spocr_key_t *key,
  * The limits of a key under a limit's name (an index; NGX_DECLINED for a name
  * that no record mentions; 0 is "default"): the first found in key, tenant,
  * plan, and what the directive said; the uid's never comes from the key.
+ * With a directive of two NGX_SPOCR_LIMIT_UNSET, the result tells which were
+ * found in no record.
  */
 void ngx_spocr_key_limits(const ngx_spocr_key_t *key, ngx_int_t name,
     const ngx_spocr_limits_t *directive, ngx_spocr_limits_t *limits);
