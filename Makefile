@@ -57,7 +57,7 @@ all: build unit spocrctl backend ## all programs and the unit tests
 unit: $(UNITS)                ## the unit tests of layer 0
 
 check:                        ## all tests; what they need must be installed
-	$(Q)SPOCR_NO_DEPS=1 ./test
+	$(Q)./test --no-install
 
 lint:                         ## static checks of all sources
 	$(Q)tools/lint
