@@ -1,0 +1,53 @@
+
+/*
+ * One entry of a key file, as text, to a record of the table.
+ *
+ * Layer 0, private to ngx_spocr_keyfile.c.
+ */
+
+#ifndef _NGX_SPOCR_KEYFILE_ENTRY_H_INCLUDED_
+#define _NGX_SPOCR_KEYFILE_ENTRY_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_spocr_keyfile.h"
+
+
+#define NGX_SPOCR_QUOTE_MAX  72
+
+
+typedef struct {
+    ngx_spocr_keys_t            *keys;
+    ngx_spocr_keyfile_error_t   *err;
+
+    ngx_uint_t                   line;        /* where the entry begins */
+    char                         where[128];  /* "keys[3] (key_abc)" */
+} ngx_spocr_entry_t;
+
+
+/*
+ * Each parses the text and adds the record.  NGX_OK, or NGX_ERROR with *err
+ * filled.  The number counts from 0; line is set by the caller.
+ */
+ngx_int_t ngx_spocr_entry_key(ngx_spocr_entry_t *entry, ngx_uint_t number,
+    const u_char *text, size_t len);
+ngx_int_t ngx_spocr_entry_tenant(ngx_spocr_entry_t *entry,
+    const ngx_str_t *uid, const u_char *text, size_t len);
+ngx_int_t ngx_spocr_entry_plan(ngx_spocr_entry_t *entry,
+    const ngx_str_t *name, const u_char *text, size_t len);
+
+/*
+ * A string of the file in a message: quotes around it, 60 characters at most,
+ * nothing but ASCII, and what follows "spocr_" is left out, as it may be a
+ * key's text.  buf has NGX_SPOCR_QUOTE_MAX bytes.
+ */
+const char *ngx_spocr_entry_quote(char *buf, const char *text, size_t len);
+
+/* Fills *err: "where: reason"; where may be empty.  Always NGX_ERROR. */
+__attribute__((format(printf, 2, 3)))
+ngx_int_t ngx_spocr_entry_fail(const ngx_spocr_entry_t *entry,
+    const char *fmt, ...);
+
+
+#endif /* _NGX_SPOCR_KEYFILE_ENTRY_H_INCLUDED_ */
