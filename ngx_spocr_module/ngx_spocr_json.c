@@ -85,7 +85,7 @@ ngx_spocr_json_uint(u_char *dst, uint64_t n)
         n /= 10;
     } while (n);
 
-    return ngx_cpymem(dst, p, buf + sizeof(buf) - p);
+    return ngx_cpymem(dst, p, (size_t) (buf + sizeof(buf) - p));
 }
 
 

@@ -21,6 +21,10 @@ ngx_spocr_window_roll(ngx_spocr_window_t *window, uint64_t now,
 {
     if (window->end <= now) {
         window->count = 0;
+
+        /* in shared memory: who dies here must not leave an old count */
+        ngx_memory_barrier();
+
         window->end = ngx_spocr_window_end(now, width);
     }
 }

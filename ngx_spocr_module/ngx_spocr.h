@@ -1,0 +1,118 @@
+
+/*
+ * The page: the request's context and the module's configuration, composed of
+ * the parts' own structs.  Layer 3: no part includes this.
+ */
+
+#ifndef _NGX_SPOCR_H_INCLUDED_
+#define _NGX_SPOCR_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ngx_spocr_auth.h"
+#include "ngx_spocr_cors.h"
+#include "ngx_spocr_error.h"
+#include "ngx_spocr_forward.h"
+#include "ngx_spocr_limit.h"
+#include "ngx_spocr_methods.h"
+#include "ngx_spocr_metrics.h"
+#include "ngx_spocr_reqid.h"
+#include "ngx_spocr_zone.h"
+
+
+/* What a worker keeps for itself; cycle pool, changed while it runs. */
+typedef struct {
+    ngx_spocr_reqid_source_t      ids;
+    ngx_uint_t                    sample;      /* requests since the last
+                                                * that was timed */
+    time_t                        logged[NGX_SPOCR_ERR_COUNT];
+    ngx_uint_t                    silent[NGX_SPOCR_ERR_COUNT];
+} ngx_spocr_worker_t;
+
+
+/* The http block's configuration; cycle pool, read-only once it is read. */
+typedef struct {
+    ngx_spocr_zone_t             *zone;        /* NULL: no spocr_zone */
+    ngx_spocr_auth_main_conf_t    auth;
+    ngx_spocr_limit_main_conf_t   limit;
+    ngx_array_t                   logs;        /* of ngx_log_t *: error logs
+                                                * of gated locations */
+    ngx_spocr_worker_t           *worker;
+} ngx_spocr_main_conf_t;
+
+
+/* A location's configuration; cycle pool, read-only once it is read. */
+typedef struct {
+    ngx_flag_t                    enable;
+    ngx_flag_t                    request_id;  /* what is valid here, and */
+    ngx_flag_t                    json_errors;
+    ngx_flag_t                    request_id_set;       /* what was said */
+    ngx_flag_t                    json_errors_set;
+    ngx_uint_t                    log_level;
+    ngx_spocr_auth_conf_t         auth;
+    ngx_spocr_limit_conf_t        limit;
+    ngx_spocr_methods_conf_t      methods;
+    ngx_spocr_cors_conf_t         cors;
+    ngx_str_t                     file;        /* where "spocr on" stands */
+    ngx_uint_t                    line;
+    ngx_str_t                     status_file; /* the same of spocr_status */
+    ngx_uint_t                    status_line;
+} ngx_spocr_loc_conf_t;
+
+
+/*
+ * The request's context, in a cleanup of the main request's pool, so that it
+ * is found again when an internal redirect has cleared the contexts.
+ */
+typedef struct {
+    ngx_spocr_reqid_ctx_t         reqid;
+    ngx_spocr_forward_ctx_t       forward;
+    ngx_spocr_auth_ctx_t          auth;
+    ngx_spocr_limit_ctx_t         limit;
+    ngx_spocr_verdict_t           verdict;     /* why a step refused */
+    const ngx_spocr_error_t      *error;       /* what was answered */
+    ngx_buf_t                    *body;        /* of a JSON error, not sent */
+    ngx_uint_t                    step;        /* the one that goes on */
+    unsigned                      gated:1;     /* the steps were begun */
+    unsigned                      passed:1;    /* and all were passed */
+    unsigned                      stopped:1;   /* or one's refusal stands */
+    unsigned                      preflight:1;
+} ngx_spocr_ctx_t;
+
+
+extern ngx_module_t  ngx_spocr_module;
+
+
+/*
+ * The main request's context; made where it does not exist.  NULL when memory
+ * is out, or with create 0 where there is none.
+ */
+ngx_spocr_ctx_t *ngx_spocr_ctx(ngx_http_request_t *r, ngx_uint_t create);
+
+/* The request's id, made where it does not exist. */
+ngx_str_t ngx_spocr_request_id(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx);
+
+/* Handlers and filters of ngx_spocr_pipeline.c, for registration. */
+ngx_int_t ngx_spocr_pipeline_init(ngx_conf_t *cf);
+
+/* ngx_spocr_variables.c */
+ngx_int_t ngx_spocr_variables_add(ngx_conf_t *cf);
+
+/* ngx_spocr_status.c: content handlers, and the families of totals */
+ngx_int_t ngx_spocr_status_json_handler(ngx_http_request_t *r);
+ngx_int_t ngx_spocr_status_prometheus_handler(ngx_http_request_t *r);
+ngx_int_t ngx_spocr_health_handler(ngx_http_request_t *r);
+void ngx_spocr_status_count(ngx_spocr_main_conf_t *smcf,
+    ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
+
+/*
+ * ngx_spocr_log.c: lines of the error log that tell of a refusal.  None holds
+ * key text, nor the request line, which may.
+ */
+void ngx_spocr_log_refusal(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
+    ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
+
+
+#endif /* _NGX_SPOCR_H_INCLUDED_ */

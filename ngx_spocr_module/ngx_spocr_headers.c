@@ -1,0 +1,186 @@
+
+/*
+ * Operations on lists of headers, for the parts that write requests to
+ * backends and answers to clients.  Invariant: an element never moves, so
+ * that the pointers which nginx keeps in headers_in stay right.
+ */
+
+
+#include "ngx_spocr_headers.h"
+
+
+void
+ngx_spocr_header_set(ngx_table_elt_t *h, const ngx_spocr_header_name_t *name,
+    const ngx_str_t *value)
+{
+    h->hash = name->hash;
+    h->key = name->name;
+    h->value = *value;
+    h->lowcase_key = name->lower.data;
+#if (nginx_version >= 1023000)
+    h->next = NULL;
+#endif
+}
+
+
+ngx_table_elt_t *
+ngx_spocr_header_add(ngx_list_t *list, const ngx_spocr_header_name_t *name,
+    const ngx_str_t *value)
+{
+    ngx_table_elt_t  *h;
+
+    h = ngx_list_push(list);
+    if (h == NULL) {
+        return NULL;
+    }
+
+    ngx_spocr_header_set(h, name, value);
+
+    return h;
+}
+
+
+ngx_int_t
+ngx_spocr_header_replace(ngx_list_t *list,
+    const ngx_spocr_header_name_t *name, const ngx_str_t *value)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h, *own;
+
+    own = NULL;
+    part = &list->part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].hash == 0
+            || h[i].key.len != name->name.len
+            || ngx_strncasecmp(h[i].key.data, name->name.data,
+                               name->name.len)
+               != 0)
+        {
+            continue;
+        }
+
+        h[i].hash = 0;
+        own = &h[i];
+    }
+
+    if (own) {
+        ngx_spocr_header_set(own, name, value);
+        return NGX_OK;
+    }
+
+    return ngx_spocr_header_add(list, name, value) ? NGX_OK : NGX_ERROR;
+}
+
+
+ngx_int_t
+ngx_spocr_header_remove(ngx_pool_t *pool, ngx_list_t *list,
+    ngx_table_elt_t *h)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part, *prev, *rest;
+    ngx_table_elt_t  *elts;
+
+    prev = NULL;
+
+    for (part = &list->part; part; part = part->next) {
+
+        elts = part->elts;
+
+        if (h >= elts && h < elts + part->nelts) {
+            break;
+        }
+
+        prev = part;
+    }
+
+    if (part == NULL) {
+        return NGX_OK;
+    }
+
+    i = (ngx_uint_t) (h - elts);
+
+    /* who walks a list expects that no part but the first is empty */
+
+    if (part->nelts == 1 && prev) {
+        prev->next = part->next;
+
+        if (list->last == part) {
+            list->last = prev;
+        }
+
+    } else if (i == part->nelts - 1) {
+        part->nelts--;
+
+    } else if (i == 0 && prev) {
+        part->elts = h + 1;
+        part->nelts--;
+
+    } else {
+
+        /* what stands behind the element becomes a part of its own */
+
+        rest = ngx_palloc(pool, sizeof(ngx_list_part_t));
+        if (rest == NULL) {
+            return NGX_ERROR;
+        }
+
+        rest->elts = h + 1;
+        rest->nelts = part->nelts - i - 1;
+        rest->next = part->next;
+
+        part->nelts = i;
+        part->next = rest;
+
+        if (list->last == part) {
+            list->last = rest;
+        }
+    }
+
+    /*
+     * ngx_list_push() writes behind the last part's elements as long as they
+     * are fewer than nalloc, where there may be no memory of that part now:
+     * with nalloc lowered it opens a new part, of that size.
+     */
+
+    if (list->last->nelts && list->last->nelts < list->nalloc) {
+        list->nalloc = list->last->nelts;
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_spocr_header_begins(const u_char *lower, size_t len, const char *prefix,
+    size_t prefix_len)
+{
+    size_t  i;
+
+    if (len < prefix_len) {
+        return 0;
+    }
+
+    for (i = 0; i < prefix_len; i++) {
+        if (lower[i] != (u_char) prefix[i]
+            && !(lower[i] == '_' && prefix[i] == '-'))
+        {
+            return 0;
+        }
+    }
+
+    return 1;
+}

@@ -1,0 +1,134 @@
+
+/*
+ * How much: fixed-window limits per key and per uid (429), and the headers
+ * that tell what is left.
+ *
+ * Layer 2.
+ */
+
+#ifndef _NGX_SPOCR_LIMIT_H_INCLUDED_
+#define _NGX_SPOCR_LIMIT_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_http.h>
+#include "ngx_spocr_error.h"
+#include "ngx_spocr_keys.h"
+#include "ngx_spocr_zone.h"
+
+
+#define NGX_SPOCR_LIMIT_KEY_DEFAULT     60
+#define NGX_SPOCR_LIMIT_UID_DEFAULT     600
+#define NGX_SPOCR_LIMIT_WINDOW_DEFAULT  60000      /* ms */
+
+
+typedef enum {
+    NGX_SPOCR_LIMIT_HEADERS_OFF = 0,
+    NGX_SPOCR_LIMIT_HEADERS_IETF,
+    NGX_SPOCR_LIMIT_HEADERS_LEGACY
+} ngx_spocr_limit_headers_e;
+
+typedef enum {
+    NGX_SPOCR_LIMIT_ON_ERROR_LOCAL = 0,
+    NGX_SPOCR_LIMIT_ON_ERROR_DENY,
+    NGX_SPOCR_LIMIT_ON_ERROR_ALLOW
+} ngx_spocr_limit_on_error_e;
+
+typedef enum {
+    NGX_SPOCR_LIMIT_STORE_ZONE = 0
+} ngx_spocr_limit_store_e;
+
+typedef enum {
+    NGX_SPOCR_LIMIT_STATUS_NONE = 0,              /* not asked yet */
+    NGX_SPOCR_LIMIT_STATUS_OFF,
+    NGX_SPOCR_LIMIT_STATUS_PASSED,
+    NGX_SPOCR_LIMIT_STATUS_REJECTED_KEY,
+    NGX_SPOCR_LIMIT_STATUS_REJECTED_UID,
+    NGX_SPOCR_LIMIT_STATUS_REJECTED_KEY_DRY_RUN,
+    NGX_SPOCR_LIMIT_STATUS_REJECTED_UID_DRY_RUN,
+    NGX_SPOCR_LIMIT_STATUS_BYPASSED,              /* on_error allow */
+    NGX_SPOCR_LIMIT_STATUS_UNAVAILABLE,           /* answered with 503 */
+    NGX_SPOCR_LIMIT_STATUS_COUNT
+} ngx_spocr_limit_status_e;
+
+
+/* "spocr_limit": one limit, or off; cycle pool. */
+typedef struct {
+    ngx_str_t                 name;
+    ngx_spocr_limits_t        limits;      /* of the directive */
+    ngx_msec_t                window;
+    ngx_int_t                 index;       /* of the name among the records' */
+    uint64_t                  salt[2];     /* of name and window */
+    ngx_flag_t                enable;
+    ngx_str_t                 file;        /* where the directive stands */
+    ngx_uint_t                line;
+} ngx_spocr_limit_spec_t;
+
+/* Part of a location's configuration. */
+typedef struct {
+    ngx_spocr_limit_spec_t   *spec;        /* NULL while it is unset */
+    ngx_uint_t                store;
+    ngx_uint_t                on_error;
+    ngx_uint_t                headers;
+    ngx_flag_t                dry_run;
+} ngx_spocr_limit_conf_t;
+
+/* Part of the http block's: the limits that were named, for one window each. */
+typedef struct {
+    ngx_array_t               specs;       /* of ngx_spocr_limit_spec_t * */
+} ngx_spocr_limit_main_conf_t;
+
+
+/* Part of the request's context; zeroed memory is a valid beginning. */
+typedef struct {
+    ngx_spocr_limit_status_e  status;
+    uint32_t                  limits[NGX_SPOCR_LEVELS];
+    uint32_t                  counts[NGX_SPOCR_LEVELS];
+    ngx_msec_t                window;
+    ngx_int_t                 retry_after;     /* seconds to the window's end */
+    unsigned                  counted:1;       /* limits and counts are set */
+} ngx_spocr_limit_ctx_t;
+
+
+extern ngx_conf_enum_t  ngx_spocr_limit_headers_names[];
+extern ngx_conf_enum_t  ngx_spocr_limit_on_error_names[];
+extern ngx_conf_enum_t  ngx_spocr_limit_store_names[];
+
+
+/* "spocr_limit [name=] [key=] [uid=] [window=] | off" */
+char *ngx_spocr_limit_set(ngx_conf_t *cf, ngx_spocr_limit_main_conf_t *lmcf,
+    ngx_spocr_limit_conf_t *lcf);
+
+/* Fills in the default limit and inherits; NULL when memory is out. */
+char *ngx_spocr_limit_merge(ngx_conf_t *cf, ngx_spocr_limit_main_conf_t *lmcf,
+    ngx_spocr_limit_conf_t *prev, ngx_spocr_limit_conf_t *conf);
+
+/* Places limit names among those of the key table, which may be NULL. */
+void ngx_spocr_limit_conf_finish(ngx_spocr_limit_main_conf_t *lmcf,
+    const ngx_spocr_keys_t *keys);
+
+/*
+ * NGX_OK, or the status of the refusal in *verdict: 429, or 503 when the zone
+ * is full.  A request is counted once, however often it is redirected.
+ */
+ngx_int_t ngx_spocr_limit_step(const ngx_spocr_limit_conf_t *lcf,
+    ngx_spocr_zone_t *zone, const ngx_spocr_key_t *key,
+    ngx_spocr_limit_ctx_t *ctx, ngx_spocr_verdict_t *verdict);
+
+/*
+ * What is left for a client: of the level with the smaller remainder, the
+ * key's on a tie.  Returns the level, or NGX_DECLINED when none is limited.
+ */
+ngx_int_t ngx_spocr_limit_remaining(const ngx_spocr_limit_ctx_t *ctx,
+    uint32_t *remaining);
+
+/* Adds the answer's limit headers (C-21).  NGX_OK or NGX_ERROR. */
+ngx_int_t ngx_spocr_limit_header(ngx_http_request_t *r, ngx_uint_t headers,
+    const ngx_spocr_limit_ctx_t *ctx);
+
+/* The name of a status, as $spocr_limit_status and the metrics show it. */
+const ngx_str_t *ngx_spocr_limit_status(ngx_spocr_limit_status_e status);
+
+
+#endif /* _NGX_SPOCR_LIMIT_H_INCLUDED_ */

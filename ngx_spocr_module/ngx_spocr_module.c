@@ -1,0 +1,622 @@
+
+/*
+ * The module as nginx sees it: its directives, how its configuration is made
+ * and merged, its registration.  Nothing here runs for a request.
+ */
+
+
+#include "ngx_spocr.h"
+
+
+static void *ngx_spocr_create_main_conf(ngx_conf_t *cf);
+static void *ngx_spocr_create_loc_conf(ngx_conf_t *cf);
+static char *ngx_spocr_merge_loc_conf(ngx_conf_t *cf, void *parent,
+    void *child);
+static char *ngx_spocr_merge_switches(ngx_conf_t *cf,
+    ngx_spocr_loc_conf_t *prev, ngx_spocr_loc_conf_t *conf);
+static char *ngx_spocr_check_gated(ngx_conf_t *cf,
+    ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *conf);
+static ngx_int_t ngx_spocr_preconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_spocr_postconfiguration(ngx_conf_t *cf);
+static ngx_int_t ngx_spocr_init_module(ngx_cycle_t *cycle);
+
+static char *ngx_spocr_set_zone(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_spocr_set_keys(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_spocr_set_switch(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_spocr_set_scope(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_spocr_set_limit(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_spocr_set_methods(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_spocr_set_page(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+
+
+static ngx_conf_enum_t  ngx_spocr_log_levels[] = {
+    { ngx_string("info"), NGX_LOG_INFO },
+    { ngx_string("notice"), NGX_LOG_NOTICE },
+    { ngx_string("warn"), NGX_LOG_WARN },
+    { ngx_string("error"), NGX_LOG_ERR },
+    { ngx_null_string, 0 }
+};
+
+
+static ngx_command_t  ngx_spocr_commands[] = {
+
+    { ngx_string("spocr_zone"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_spocr_set_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("spocr_keys"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_spocr_set_keys,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("spocr"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_spocr_set_switch,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_spocr_loc_conf_t, enable),
+      NULL },
+
+    { ngx_string("spocr_request_id"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_spocr_loc_conf_t, request_id_set),
+      NULL },
+
+    { ngx_string("spocr_json_errors"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_spocr_loc_conf_t, json_errors_set),
+      NULL },
+
+    { ngx_string("spocr_auth"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_spocr_loc_conf_t, auth.enable),
+      NULL },
+
+    { ngx_string("spocr_require_scope"),
+      NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_spocr_set_scope,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("spocr_methods"),
+      NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_spocr_set_methods,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("spocr_cors_origin"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_http_set_complex_value_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_spocr_loc_conf_t, cors.origin),
+      NULL },
+
+    { ngx_string("spocr_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_spocr_set_limit,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("spocr_limit_store"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_spocr_loc_conf_t, limit.store),
+      &ngx_spocr_limit_store_names },
+
+    { ngx_string("spocr_limit_on_error"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_spocr_loc_conf_t, limit.on_error),
+      &ngx_spocr_limit_on_error_names },
+
+    { ngx_string("spocr_limit_headers"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_spocr_loc_conf_t, limit.headers),
+      &ngx_spocr_limit_headers_names },
+
+    { ngx_string("spocr_limit_dry_run"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_FLAG,
+      ngx_conf_set_flag_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_spocr_loc_conf_t, limit.dry_run),
+      NULL },
+
+    { ngx_string("spocr_log_level"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_spocr_loc_conf_t, log_level),
+      &ngx_spocr_log_levels },
+
+    { ngx_string("spocr_status"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_spocr_set_page,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("spocr_health"),
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      ngx_spocr_set_page,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
+      ngx_null_command
+};
+
+
+static ngx_http_module_t  ngx_spocr_module_ctx = {
+    ngx_spocr_preconfiguration,            /* preconfiguration */
+    ngx_spocr_postconfiguration,           /* postconfiguration */
+
+    ngx_spocr_create_main_conf,            /* create main configuration */
+    NULL,                                  /* init main configuration */
+
+    NULL,                                  /* create server configuration */
+    NULL,                                  /* merge server configuration */
+
+    ngx_spocr_create_loc_conf,             /* create location configuration */
+    ngx_spocr_merge_loc_conf               /* merge location configuration */
+};
+
+
+ngx_module_t  ngx_spocr_module = {
+    NGX_MODULE_V1,
+    &ngx_spocr_module_ctx,                 /* module context */
+    ngx_spocr_commands,                    /* module directives */
+    NGX_HTTP_MODULE,                       /* module type */
+    NULL,                                  /* init master */
+    ngx_spocr_init_module,                 /* init module */
+    NULL,                                  /* init process */
+    NULL,                                  /* init thread */
+    NULL,                                  /* exit thread */
+    NULL,                                  /* exit process */
+    NULL,                                  /* exit master */
+    NGX_MODULE_V1_PADDING
+};
+
+
+static void *
+ngx_spocr_create_main_conf(ngx_conf_t *cf)
+{
+    ngx_spocr_main_conf_t  *smcf;
+
+    /* set by ngx_pcalloc(): zone, auth = NULL */
+
+    smcf = ngx_pcalloc(cf->pool, sizeof(ngx_spocr_main_conf_t));
+    if (smcf == NULL) {
+        return NULL;
+    }
+
+    smcf->worker = ngx_pcalloc(cf->pool, sizeof(ngx_spocr_worker_t));
+    if (smcf->worker == NULL) {
+        return NULL;
+    }
+
+    if (ngx_array_init(&smcf->limit.specs, cf->pool, 8,
+                       sizeof(ngx_spocr_limit_spec_t *))
+        != NGX_OK
+        || ngx_array_init(&smcf->logs, cf->pool, 4, sizeof(ngx_log_t *))
+           != NGX_OK)
+    {
+        return NULL;
+    }
+
+    return smcf;
+}
+
+
+static void *
+ngx_spocr_create_loc_conf(ngx_conf_t *cf)
+{
+    ngx_spocr_loc_conf_t  *conf;
+
+    /* set by ngx_pcalloc(): limit.spec, methods, cors, file = NULL */
+
+    conf = ngx_pcalloc(cf->pool, sizeof(ngx_spocr_loc_conf_t));
+    if (conf == NULL) {
+        return NULL;
+    }
+
+    conf->enable = NGX_CONF_UNSET;
+    conf->request_id_set = NGX_CONF_UNSET;
+    conf->json_errors_set = NGX_CONF_UNSET;
+    conf->log_level = NGX_CONF_UNSET_UINT;
+
+    conf->auth.enable = NGX_CONF_UNSET;
+
+    conf->limit.store = NGX_CONF_UNSET_UINT;
+    conf->limit.on_error = NGX_CONF_UNSET_UINT;
+    conf->limit.headers = NGX_CONF_UNSET_UINT;
+    conf->limit.dry_run = NGX_CONF_UNSET;
+
+    return conf;
+}
+
+
+static char *
+ngx_spocr_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
+{
+    ngx_spocr_loc_conf_t *prev = parent;
+    ngx_spocr_loc_conf_t *conf = child;
+
+    ngx_spocr_main_conf_t  *smcf;
+
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_spocr_module);
+
+    if (ngx_spocr_merge_switches(cf, prev, conf) != NGX_CONF_OK) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_conf_merge_uint_value(conf->log_level, prev->log_level,
+                              NGX_LOG_NOTICE);
+    ngx_conf_merge_value(conf->auth.enable, prev->auth.enable, 1);
+    ngx_conf_merge_str_value(conf->auth.scope, prev->auth.scope, "");
+
+    if (conf->cors.origin == NULL) {
+        conf->cors.origin = prev->cors.origin;
+    }
+
+    ngx_spocr_auth_conf_finish(&conf->auth, &smcf->auth);
+    ngx_spocr_methods_merge(&prev->methods, &conf->methods);
+
+    if (ngx_spocr_limit_merge(cf, &smcf->limit, &prev->limit, &conf->limit)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->status_line && smcf->zone == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"spocr_status\" needs \"spocr_zone\" in %V:%ui",
+                      &conf->status_file, conf->status_line);
+        return NGX_CONF_ERROR;
+    }
+
+    return conf->enable ? ngx_spocr_check_gated(cf, smcf, conf) : NGX_CONF_OK;
+}
+
+
+/* "spocr" and the two that follow it where they are not set (C-38). */
+
+static char *
+ngx_spocr_merge_switches(ngx_conf_t *cf, ngx_spocr_loc_conf_t *prev,
+    ngx_spocr_loc_conf_t *conf)
+{
+    ngx_str_t                 *name;
+    ngx_http_conf_ctx_t       *http;
+    ngx_http_core_srv_conf_t  *cscf;
+
+    http = (ngx_http_conf_ctx_t *) cf->cycle->conf_ctx[ngx_http_module.index];
+
+    if (conf->enable == NGX_CONF_UNSET && prev->enable == 1
+        && http->loc_conf[ngx_spocr_module.ctx_index] == prev)
+    {
+        cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
+        name = &cscf->server_name;
+
+        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
+                      "server \"%V\" in %s:%ui inherits \"spocr on\" from %V:%ui",
+                      name, cscf->file_name, cscf->line, &prev->file,
+                      prev->line);
+    }
+
+    if (conf->enable == NGX_CONF_UNSET) {
+        conf->file = prev->file;
+        conf->line = prev->line;
+    }
+
+    ngx_conf_merge_value(conf->enable, prev->enable, 0);
+
+    if (conf->request_id_set == NGX_CONF_UNSET) {
+        conf->request_id_set = prev->request_id_set;
+    }
+
+    if (conf->json_errors_set == NGX_CONF_UNSET) {
+        conf->json_errors_set = prev->json_errors_set;
+    }
+
+    conf->request_id = conf->request_id_set == NGX_CONF_UNSET
+                       ? conf->enable : conf->request_id_set;
+    conf->json_errors = conf->json_errors_set == NGX_CONF_UNSET
+                        ? conf->enable : conf->json_errors_set;
+
+    return NGX_CONF_OK;
+}
+
+
+/* What would be silently unsafe is refused (contract, section 3). */
+
+static char *
+ngx_spocr_check_gated(ngx_conf_t *cf, ngx_spocr_main_conf_t *smcf,
+    ngx_spocr_loc_conf_t *conf)
+{
+    ngx_log_t                 **log;
+    ngx_uint_t                  i;
+    ngx_http_core_loc_conf_t   *clcf;
+
+    if (conf->auth.enable && smcf->auth.keys == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"spocr on\" needs \"spocr_keys\" in %V:%ui",
+                      &conf->file, conf->line);
+        return NGX_CONF_ERROR;
+    }
+
+    if (smcf->zone == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"spocr on\" needs \"spocr_zone\" in %V:%ui",
+                      &conf->file, conf->line);
+        return NGX_CONF_ERROR;
+    }
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+    log = smcf->logs.elts;
+
+    for (i = 0; i < smcf->logs.nelts; i++) {
+        if (log[i] == clcf->error_log) {
+            return NGX_CONF_OK;
+        }
+    }
+
+    log = ngx_array_push(&smcf->logs);
+    if (log == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    *log = clcf->error_log;
+
+    return NGX_CONF_OK;
+}
+
+
+static ngx_int_t
+ngx_spocr_preconfiguration(ngx_conf_t *cf)
+{
+    return ngx_spocr_variables_add(cf);
+}
+
+
+static ngx_int_t
+ngx_spocr_postconfiguration(ngx_conf_t *cf)
+{
+    ngx_spocr_main_conf_t  *smcf;
+
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_spocr_module);
+
+    ngx_spocr_limit_conf_finish(&smcf->limit, smcf->auth.keys);
+    ngx_spocr_forward_init();
+
+    return ngx_spocr_pipeline_init(cf);
+}
+
+
+/* nginx writes header lines, keys among them, at info and debug (C-9). */
+
+static ngx_int_t
+ngx_spocr_init_module(ngx_cycle_t *cycle)
+{
+    ngx_log_t              *log, **logs;
+    ngx_uint_t              i;
+    ngx_spocr_main_conf_t  *smcf;
+
+    if (cycle->conf_ctx[ngx_http_module.index] == NULL) {
+        return NGX_OK;
+    }
+
+    smcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_spocr_module);
+    logs = smcf->logs.elts;
+
+    for (i = 0; i < smcf->logs.nelts; i++) {
+
+        for (log = logs[i]; log; log = log->next) {
+
+            if (log->log_level <= NGX_LOG_NOTICE) {
+                continue;
+            }
+
+            ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
+                          "error_log \"%s\" is below notice where \"spocr\" is "
+                          "on: nginx writes API keys to it",
+                          log->file ? log->file->name.data : (u_char *) "");
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static char *
+ngx_spocr_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_spocr_main_conf_t *smcf = conf;
+
+    u_char     *p;
+    ssize_t     size;
+    ngx_str_t  *value, name, s;
+
+    if (smcf->zone) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (ngx_strncmp(value[1].data, "zone=", 5) != 0) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\": \"zone=name:size\" is "
+                           "expected", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    name.data = value[1].data + 5;
+    p = (u_char *) ngx_strchr(name.data, ':');
+
+    if (p == NULL || p == name.data) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid zone \"%V\": \"zone=name:size\" is expected",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    name.len = (size_t) (p - name.data);
+    s.data = p + 1;
+    s.len = (size_t) (value[1].data + value[1].len - s.data);
+
+    size = ngx_parse_size(&s);
+
+    if (size == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid zone size \"%V\"",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (size < NGX_SPOCR_ZONE_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "zone \"%V\" is too small: at least %dk are needed",
+                           &name, NGX_SPOCR_ZONE_MIN / 1024);
+        return NGX_CONF_ERROR;
+    }
+
+    smcf->zone = ngx_spocr_zone_add(cf, &name, (size_t) size,
+                                    &ngx_spocr_module);
+
+    return smcf->zone ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static char *
+ngx_spocr_set_keys(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_spocr_main_conf_t *smcf = conf;
+
+    return ngx_spocr_auth_keys(cf, &smcf->auth);
+}
+
+
+static char *
+ngx_spocr_set_switch(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_spocr_loc_conf_t *slcf = conf;
+
+    slcf->file = cf->conf_file->file.name;
+    slcf->line = cf->conf_file->line;
+
+    return ngx_conf_set_flag_slot(cf, cmd, conf);
+}
+
+
+static char *
+ngx_spocr_set_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_spocr_loc_conf_t *slcf = conf;
+
+    ngx_str_t  *value;
+
+    if (slcf->auth.scope.data) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    if (!ngx_spocr_name_ok(value[1].data, value[1].len)) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid scope \"%V\"",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    slcf->auth.scope = value[1];
+
+    return NGX_CONF_OK;
+}
+
+
+static char *
+ngx_spocr_set_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_spocr_loc_conf_t *slcf = conf;
+
+    ngx_spocr_main_conf_t  *smcf;
+
+    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_spocr_module);
+
+    return ngx_spocr_limit_set(cf, &smcf->limit, &slcf->limit);
+}
+
+
+static char *
+ngx_spocr_set_methods(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_spocr_loc_conf_t *slcf = conf;
+
+    return ngx_spocr_methods_set(cf, &slcf->methods);
+}
+
+
+/* "spocr_status json|prometheus" and "spocr_health": content handlers. */
+
+static char *
+ngx_spocr_set_page(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_spocr_loc_conf_t *slcf = conf;
+
+    ngx_str_t                 *value;
+    ngx_http_handler_pt        handler;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
+
+    if (clcf->handler) {
+        return "is incompatible with another content handler here";
+    }
+
+    value = cf->args->elts;
+
+    if (cf->args->nelts == 1) {
+        handler = ngx_spocr_health_handler;
+
+    } else if (ngx_strcmp(value[1].data, "json") == 0) {
+        handler = ngx_spocr_status_json_handler;
+
+    } else if (ngx_strcmp(value[1].data, "prometheus") == 0) {
+        handler = ngx_spocr_status_prometheus_handler;
+
+    } else {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\": \"json\" or \"prometheus\" is "
+                           "expected", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (handler != ngx_spocr_health_handler) {
+        slcf->status_file = cf->conf_file->file.name;
+        slcf->status_line = cf->conf_file->line;
+    }
+
+    clcf->handler = handler;
+
+    return NGX_CONF_OK;
+}

@@ -1,0 +1,710 @@
+
+/*
+ * All that nginx calls during a request, in the order in which it does:
+ *
+ *     post read   HTTP/0.9 is closed
+ *     access      the gateway's steps, then the identity for the backend
+ *     precontent  the same identity where "satisfy any" went past the steps
+ *     header      request id, limit headers, CORS, JSON errors
+ *     body        the JSON errors' bodies
+ *     log         the totals
+ *
+ * Invariant: a request is asked and counted once, whatever it is redirected
+ * to internally, and an answer that has a header has an id.
+ */
+
+
+#include "ngx_spocr.h"
+#include "ngx_spocr_reply.h"
+#include "ngx_spocr_target.h"
+
+
+#define NGX_SPOCR_SAMPLE_EVERY  16
+
+
+typedef ngx_int_t (*ngx_spocr_step_pt)(ngx_http_request_t *r,
+    ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
+    ngx_spocr_ctx_t *ctx);
+
+
+static ngx_int_t ngx_spocr_post_read_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_spocr_access_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_spocr_precontent_handler(ngx_http_request_t *r);
+static ngx_int_t ngx_spocr_log_handler(ngx_http_request_t *r);
+
+static ngx_int_t ngx_spocr_target_step(ngx_http_request_t *r,
+    ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
+    ngx_spocr_ctx_t *ctx);
+static ngx_int_t ngx_spocr_preflight_step(ngx_http_request_t *r,
+    ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
+    ngx_spocr_ctx_t *ctx);
+static ngx_int_t ngx_spocr_key_step(ngx_http_request_t *r,
+    ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
+    ngx_spocr_ctx_t *ctx);
+static ngx_int_t ngx_spocr_count_step(ngx_http_request_t *r,
+    ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
+    ngx_spocr_ctx_t *ctx);
+static ngx_int_t ngx_spocr_method_step(ngx_http_request_t *r,
+    ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
+    ngx_spocr_ctx_t *ctx);
+
+static ngx_int_t ngx_spocr_run(ngx_http_request_t *r,
+    ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
+    ngx_spocr_ctx_t *ctx);
+static ngx_int_t ngx_spocr_stop(ngx_http_request_t *r,
+    ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
+    ngx_spocr_ctx_t *ctx, ngx_int_t rc);
+static ngx_int_t ngx_spocr_forward(ngx_http_request_t *r,
+    ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
+static uint64_t ngx_spocr_nanoseconds(void);
+
+static ngx_int_t ngx_spocr_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_spocr_answer_headers(ngx_http_request_t *r,
+    ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
+static ngx_int_t ngx_spocr_answer_error(ngx_http_request_t *r,
+    ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
+static const ngx_spocr_error_t *ngx_spocr_error_of(ngx_http_request_t *r,
+    ngx_spocr_ctx_t *ctx);
+static ngx_int_t ngx_spocr_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static void ngx_spocr_ctx_cleanup(void *data);
+
+
+/*
+ * The order of the contract's section 1.  A step returns NGX_OK (the next
+ * one), NGX_AGAIN (parked: the same step is called again), NGX_DONE (the
+ * answer without a body that it has prepared), or the status of a refusal.
+ */
+
+static const ngx_spocr_step_pt  ngx_spocr_steps[] = {
+    ngx_spocr_target_step,
+    ngx_spocr_preflight_step,
+    ngx_spocr_key_step,
+    ngx_spocr_count_step,
+    ngx_spocr_method_step,
+    NULL
+};
+
+
+static ngx_http_output_header_filter_pt  ngx_spocr_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_spocr_next_body_filter;
+
+
+/* HTTP/0.9 has no headers, so no id, and no keep-alive to lose (C-36). */
+
+static ngx_int_t
+ngx_spocr_post_read_handler(ngx_http_request_t *r)
+{
+    ngx_spocr_loc_conf_t  *slcf;
+
+    if (r->http_version >= NGX_HTTP_VERSION_10) {
+        return NGX_DECLINED;
+    }
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_spocr_module);
+
+    if (slcf->enable || slcf->request_id || slcf->json_errors) {
+        return NGX_HTTP_CLOSE;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_spocr_access_handler(ngx_http_request_t *r)
+{
+    ngx_int_t               rc;
+    ngx_spocr_ctx_t        *ctx;
+    ngx_spocr_loc_conf_t   *slcf;
+    ngx_spocr_main_conf_t  *smcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_spocr_module);
+
+    if (!slcf->enable && !slcf->request_id) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_spocr_ctx(r, 1);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ngx_spocr_forward_strip(r, &ctx->forward, slcf->enable != 0)
+        != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (!slcf->enable) {
+        return NGX_DECLINED;
+    }
+
+    /*
+     * The page that an error_page names for our own refusal is not refused.
+     * A refusal that "satisfy any" overruled is forgotten: what the request
+     * is redirected to may think otherwise.
+     */
+
+    if (ctx->verdict.error) {
+        if (ctx->stopped || r->err_status == ctx->verdict.error->status) {
+            return NGX_DECLINED;
+        }
+
+        ctx->verdict.error = NULL;
+    }
+
+    smcf = ngx_http_get_module_main_conf(r, ngx_spocr_module);
+    ctx->gated = 1;
+
+    rc = ngx_spocr_run(r, smcf, slcf, ctx);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rc != NGX_OK) {
+        return ngx_spocr_stop(r, smcf, slcf, ctx, rc);
+    }
+
+    ctx->passed = 1;
+
+    if (ngx_spocr_forward(r, slcf, ctx) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    /* an open location has no say in "satisfy any" */
+
+    return slcf->auth.enable ? NGX_OK : NGX_DECLINED;
+}
+
+
+/* Which steps time takes is seen on one request in sixteen. */
+
+static ngx_int_t
+ngx_spocr_run(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
+    ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx)
+{
+    uint64_t    start;
+    ngx_int_t   rc;
+    ngx_uint_t  timed;
+
+    timed = ++smcf->worker->sample % NGX_SPOCR_SAMPLE_EVERY == 0;
+    start = timed ? ngx_spocr_nanoseconds() : 0;
+
+    rc = NGX_OK;
+
+    while (ngx_spocr_steps[ctx->step]) {
+
+        rc = ngx_spocr_steps[ctx->step](r, smcf, slcf, ctx);
+
+        if (rc != NGX_OK) {
+            break;
+        }
+
+        ctx->step++;
+    }
+
+    if (timed) {
+        ngx_spocr_metrics_step(smcf->zone, ngx_spocr_nanoseconds() - start);
+    }
+
+    if (rc != NGX_AGAIN) {
+        ctx->step = 0;
+    }
+
+    return rc;
+}
+
+
+/*
+ * Ends what a step has ended.  A refusal is returned as a status, so that
+ * satisfy, error_page, auth_delay and the request's body are nginx's matter
+ * as ever; the filters put our JSON in the place of its page.
+ */
+
+static ngx_int_t
+ngx_spocr_stop(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
+    ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx, ngx_int_t rc)
+{
+    ngx_http_core_loc_conf_t  *clcf;
+
+    if (rc == NGX_DONE) {
+        return ngx_spocr_reply_empty(r);
+    }
+
+    if (rc == NGX_HTTP_CLOSE) {
+        return rc;
+    }
+
+    if (ctx->verdict.error == NULL) {
+        rc = ngx_spocr_refuse(&ctx->verdict, NGX_SPOCR_ERR_INTERNAL_ERROR, -1,
+                              "a step failed");
+    }
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
+
+    if (clcf->satisfy == NGX_HTTP_SATISFY_ALL
+        || (rc != NGX_HTTP_UNAUTHORIZED && rc != NGX_HTTP_FORBIDDEN))
+    {
+        ctx->stopped = 1;
+    }
+
+    ngx_spocr_log_refusal(r, smcf, slcf, ctx);
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_spocr_target_step(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
+    ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx)
+{
+    u_char      *p, *end;
+    ngx_str_t    host;
+    const char  *reason;
+
+    if (r->http_version < NGX_HTTP_VERSION_10) {
+        return NGX_HTTP_CLOSE;
+    }
+
+    reason = ngx_spocr_target_check(r->unparsed_uri.data,
+                                    r->unparsed_uri.len);
+
+    if (reason == NULL && r->host_start && r->headers_in.host) {
+
+        /* absolute-form: the host stands in the request line as well */
+
+        end = r->request_line.data + r->request_line.len;
+
+        for (p = r->host_start; p < end; p++) {
+            if (*p == '/' || *p == '?' || *p == '#' || *p == ' ') {
+                break;
+            }
+        }
+
+        host.data = r->host_start;
+        host.len = (size_t) (p - r->host_start);
+
+        if (!ngx_spocr_target_same_host(&host, &r->headers_in.host->value)) {
+            reason = "another host than the Host header's";
+        }
+    }
+
+    if (reason) {
+        return ngx_spocr_refuse(&ctx->verdict, NGX_SPOCR_ERR_BAD_REQUEST, -1,
+                                reason);
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_spocr_preflight_step(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
+    ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    rc = ngx_spocr_cors_preflight(r, &slcf->cors, &slcf->methods.allow,
+                                  &ctx->verdict);
+
+    if (rc == NGX_DECLINED) {
+        return NGX_OK;
+    }
+
+    ctx->preflight = 1;
+
+    return rc;
+}
+
+
+static ngx_int_t
+ngx_spocr_key_step(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
+    ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx)
+{
+    return ngx_spocr_auth_step(r, &slcf->auth, &smcf->auth, &ctx->auth,
+                               &ctx->verdict);
+}
+
+
+static ngx_int_t
+ngx_spocr_count_step(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
+    ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx)
+{
+    return ngx_spocr_limit_step(&slcf->limit, smcf->zone, ctx->auth.key,
+                                &ctx->limit, &ctx->verdict);
+}
+
+
+static ngx_int_t
+ngx_spocr_method_step(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
+    ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx)
+{
+    return ngx_spocr_methods_step(r, &slcf->methods, &ctx->verdict);
+}
+
+
+/*
+ * Where another module's access handler let the request in past ours, and
+ * where only an id is wanted.  No backend is reached without coming by here.
+ */
+
+static ngx_int_t
+ngx_spocr_precontent_handler(ngx_http_request_t *r)
+{
+    ngx_spocr_ctx_t       *ctx;
+    ngx_spocr_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_spocr_module);
+
+    if (r != r->main || (!slcf->enable && !slcf->request_id)) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_spocr_ctx(r, 1);
+    if (ctx == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (ctx->forward.done) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_spocr_forward_strip(r, &ctx->forward, slcf->enable != 0)
+        != NGX_OK
+        || ngx_spocr_forward(r, slcf, ctx) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return NGX_DECLINED;
+}
+
+
+static ngx_int_t
+ngx_spocr_forward(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
+    ngx_spocr_ctx_t *ctx)
+{
+    const ngx_spocr_key_t  *key;
+    ngx_spocr_forward_t     identity;
+
+    ngx_memzero(&identity, sizeof(ngx_spocr_forward_t));
+
+    identity.auth = slcf->enable && slcf->auth.enable;
+
+    if (slcf->request_id) {
+        identity.request_id = ngx_spocr_request_id(r, ctx);
+    }
+
+    if (ctx->auth.status == NGX_SPOCR_AUTH_OK) {
+        key = ctx->auth.key;
+
+        identity.uid = key->tenant->uid;
+        identity.key_id = key->id;
+
+        if (key->tenant->plan) {
+            identity.plan = key->tenant->plan->name;
+        }
+    }
+
+    return ngx_spocr_forward_identity(r, &ctx->forward, &identity);
+}
+
+
+static ngx_int_t
+ngx_spocr_header_filter(ngx_http_request_t *r)
+{
+    ngx_spocr_ctx_t       *ctx;
+    ngx_spocr_loc_conf_t  *slcf;
+
+    if (r != r->main) {
+        return ngx_spocr_next_header_filter(r);
+    }
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_spocr_module);
+
+    if (!slcf->enable && !slcf->request_id && !slcf->json_errors) {
+        return ngx_spocr_next_header_filter(r);
+    }
+
+    ctx = ngx_spocr_ctx(r, 1);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ngx_spocr_answer_error(r, slcf, ctx) != NGX_OK
+        || ngx_spocr_answer_headers(r, slcf, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_spocr_next_header_filter(r);
+}
+
+
+static ngx_int_t
+ngx_spocr_answer_error(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
+    ngx_spocr_ctx_t *ctx)
+{
+    ngx_str_t                 id;
+    ngx_int_t                 retry_after;
+    const ngx_spocr_error_t  *error;
+
+    if (r->err_status < NGX_HTTP_BAD_REQUEST) {
+        return NGX_OK;
+    }
+
+    error = ngx_spocr_error_of(r, ctx);
+    ctx->error = error;
+
+    if (!ngx_spocr_reply_is_error_page(r)) {
+        return NGX_OK;
+    }
+
+    /* what a step refused is JSON also where nginx's own errors are not */
+
+    if (!slcf->json_errors && error != ctx->verdict.error) {
+        return NGX_OK;
+    }
+
+    id = ngx_spocr_request_id(r, ctx);
+    retry_after = error == ctx->verdict.error ? ctx->verdict.retry_after : -1;
+
+    ctx->body = ngx_spocr_reply_error(r, error, &id, retry_after);
+
+    return ctx->body ? NGX_OK : NGX_ERROR;
+}
+
+
+/*
+ * The error that an error page tells: that of our own refusal, unless
+ * something else failed after it.
+ */
+
+static const ngx_spocr_error_t *
+ngx_spocr_error_of(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
+{
+    ngx_uint_t  status;
+
+    status = r->headers_out.status;
+
+    if (ctx->verdict.error && ctx->verdict.error->status == status) {
+        return ctx->verdict.error;
+    }
+
+    /*
+     * nginx shows 494 as 400.  It is the one 400 that is made before the
+     * request has found its server, and that lets the client finish sending.
+     */
+
+    if (status == NGX_HTTP_BAD_REQUEST && !r->valid_location
+        && r->lingering_close)
+    {
+        return ngx_spocr_error(NGX_SPOCR_ERR_HEADERS_TOO_LARGE);
+    }
+
+    return ngx_spocr_error_of_status(status);
+}
+
+
+static ngx_int_t
+ngx_spocr_answer_headers(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
+    ngx_spocr_ctx_t *ctx)
+{
+    ngx_str_t  id;
+
+    if (slcf->enable) {
+        ngx_spocr_forward_clean_answer(r);
+    }
+
+    if (slcf->request_id) {
+        id = ngx_spocr_request_id(r, ctx);
+
+        if (ngx_spocr_reqid_header(r, &id) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (slcf->limit.headers != NGX_SPOCR_LIMIT_HEADERS_OFF
+        && ngx_spocr_limit_header(r, slcf->limit.headers, &ctx->limit)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->error
+        && ctx->error == ctx->verdict.error
+        && ctx->error->status == NGX_HTTP_NOT_ALLOWED
+        && ngx_spocr_methods_header(r, &slcf->methods) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_spocr_cors_header(r, &slcf->cors);
+}
+
+
+static ngx_int_t
+ngx_spocr_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_chain_t      *out;
+    ngx_spocr_ctx_t  *ctx;
+
+    ctx = (r == r->main) ? ngx_http_get_module_ctx(r, ngx_spocr_module) : NULL;
+
+    if (ctx == NULL || ctx->body == NULL || in == NULL) {
+        return ngx_spocr_next_body_filter(r, in);
+    }
+
+    if (ngx_spocr_reply_error_body(r, in, ctx->body, &out) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (out == NULL) {
+        return NGX_OK;
+    }
+
+    ctx->body = NULL;
+
+    return ngx_spocr_next_body_filter(r, out);
+}
+
+
+static ngx_int_t
+ngx_spocr_log_handler(ngx_http_request_t *r)
+{
+    ngx_spocr_ctx_t        *ctx;
+    ngx_spocr_loc_conf_t   *slcf;
+    ngx_spocr_main_conf_t  *smcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_spocr_module);
+
+    if (!slcf->enable && !slcf->request_id && !slcf->json_errors) {
+        return NGX_OK;
+    }
+
+    smcf = ngx_http_get_module_main_conf(r, ngx_spocr_module);
+    ctx = ngx_spocr_ctx(r, 1);
+
+    if (smcf->zone && ctx) {
+        ngx_spocr_status_count(smcf, slcf, ctx);
+    }
+
+    return NGX_OK;
+}
+
+
+ngx_spocr_ctx_t *
+ngx_spocr_ctx(ngx_http_request_t *r, ngx_uint_t create)
+{
+    ngx_spocr_ctx_t     *ctx;
+    ngx_pool_cleanup_t  *cln;
+
+    r = r->main;
+    ctx = ngx_http_get_module_ctx(r, ngx_spocr_module);
+
+    if (ctx) {
+        return ctx;
+    }
+
+    if (r->internal || r->filter_finalize) {
+
+        /* the contexts were cleared, the pool was not (realip's way) */
+
+        for (cln = r->pool->cleanup; cln; cln = cln->next) {
+            if (cln->handler == ngx_spocr_ctx_cleanup) {
+                ctx = cln->data;
+                ngx_http_set_ctx(r, ctx, ngx_spocr_module);
+                return ctx;
+            }
+        }
+    }
+
+    if (!create) {
+        return NULL;
+    }
+
+    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_spocr_ctx_t));
+    if (cln == NULL) {
+        return NULL;
+    }
+
+    cln->handler = ngx_spocr_ctx_cleanup;
+    ctx = cln->data;
+
+    ngx_memzero(ctx, sizeof(ngx_spocr_ctx_t));
+    ngx_http_set_ctx(r, ctx, ngx_spocr_module);
+
+    return ctx;
+}
+
+
+ngx_str_t
+ngx_spocr_request_id(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
+{
+    ngx_spocr_main_conf_t  *smcf;
+
+    smcf = ngx_http_get_module_main_conf(r, ngx_spocr_module);
+
+    return ngx_spocr_reqid_get(&smcf->worker->ids, &ctx->reqid);
+}
+
+
+/* Marks the context among the pool's cleanups; there is nothing to free. */
+
+static void
+ngx_spocr_ctx_cleanup(void *data)
+{
+    (void) data;
+}
+
+
+static uint64_t
+ngx_spocr_nanoseconds(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+}
+
+
+ngx_int_t
+ngx_spocr_pipeline_init(ngx_conf_t *cf)
+{
+    ngx_uint_t                  i;
+    ngx_http_handler_pt        *h;
+    ngx_http_core_main_conf_t  *cmcf;
+
+    static const struct {
+        ngx_http_phases      phase;
+        ngx_http_handler_pt  handler;
+    } handlers[] = {
+        { NGX_HTTP_POST_READ_PHASE, ngx_spocr_post_read_handler },
+        { NGX_HTTP_ACCESS_PHASE, ngx_spocr_access_handler },
+        { NGX_HTTP_PRECONTENT_PHASE, ngx_spocr_precontent_handler },
+        { NGX_HTTP_LOG_PHASE, ngx_spocr_log_handler }
+    };
+
+    cmcf = ngx_http_conf_get_module_main_conf(cf, ngx_http_core_module);
+
+    for (i = 0; i < sizeof(handlers) / sizeof(handlers[0]); i++) {
+
+        h = ngx_array_push(&cmcf->phases[handlers[i].phase].handlers);
+        if (h == NULL) {
+            return NGX_ERROR;
+        }
+
+        *h = handlers[i].handler;
+    }
+
+    ngx_spocr_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_spocr_header_filter;
+
+    ngx_spocr_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_spocr_body_filter;
+
+    return NGX_OK;
+}

@@ -1,0 +1,228 @@
+
+/*
+ * The status and health pages, and what the log handler counts for them.
+ * Invariant: each request of a covered location adds one to exactly one
+ * outcome.
+ */
+
+
+#include "ngx_spocr.h"
+#include "ngx_spocr_reply.h"
+
+
+/* Where each family's totals begin in the zone. */
+
+typedef enum {
+    NGX_SPOCR_TOTAL_OUTCOME = 0,
+    NGX_SPOCR_TOTAL_AUTH = NGX_SPOCR_TOTAL_OUTCOME + NGX_SPOCR_OUTCOME_COUNT,
+    NGX_SPOCR_TOTAL_LIMIT = NGX_SPOCR_TOTAL_AUTH + NGX_SPOCR_AUTH_COUNT,
+    NGX_SPOCR_TOTAL_SOURCE = NGX_SPOCR_TOTAL_LIMIT
+                             + NGX_SPOCR_LIMIT_STATUS_COUNT,
+    NGX_SPOCR_TOTAL_ERROR = NGX_SPOCR_TOTAL_SOURCE + 1,
+    NGX_SPOCR_TOTAL_END = NGX_SPOCR_TOTAL_ERROR + NGX_SPOCR_ERR_COUNT
+} ngx_spocr_total_e;
+
+
+/* the totals of the steps' latency stand at the end of the zone's */
+
+typedef char ngx_spocr_totals_fit[
+    (ngx_uint_t) NGX_SPOCR_TOTAL_END <= NGX_SPOCR_METRICS_STEP ? 1 : -1];
+
+
+static ngx_int_t ngx_spocr_status_page(ngx_http_request_t *r,
+    ngx_buf_t *(*page)(ngx_pool_t *pool, const ngx_spocr_metrics_t *metrics),
+    const ngx_str_t *type);
+static ngx_int_t ngx_spocr_status_method(ngx_http_request_t *r);
+static const ngx_str_t *ngx_spocr_status_auth(ngx_uint_t i);
+static const ngx_str_t *ngx_spocr_status_limit(ngx_uint_t i);
+static const ngx_str_t *ngx_spocr_status_source(ngx_uint_t i);
+static const ngx_str_t *ngx_spocr_status_error(ngx_uint_t i);
+
+
+static const ngx_spocr_metrics_family_t  ngx_spocr_status_families[] = {
+
+    { "requests", "outcome", "Requests by what became of them",
+      NGX_SPOCR_TOTAL_OUTCOME, NGX_SPOCR_OUTCOME_COUNT,
+      ngx_spocr_metrics_outcome },
+
+    { "auth", "status", "Gated requests by what was found of their key",
+      NGX_SPOCR_TOTAL_AUTH, NGX_SPOCR_AUTH_COUNT,
+      ngx_spocr_status_auth },
+
+    { "limit", "status", "Requests with a key by the limit's decision",
+      NGX_SPOCR_TOTAL_LIMIT, NGX_SPOCR_LIMIT_STATUS_COUNT,
+      ngx_spocr_status_limit },
+
+    { "limit_source", "source", "Limit decisions by where they were made",
+      NGX_SPOCR_TOTAL_SOURCE, 1,
+      ngx_spocr_status_source },
+
+    { "errors", "code", "Errors of the gateway and of nginx by code",
+      NGX_SPOCR_TOTAL_ERROR, NGX_SPOCR_ERR_COUNT,
+      ngx_spocr_status_error },
+
+    { NULL, NULL, NULL, 0, 0, NULL }
+};
+
+
+static const ngx_str_t  ngx_spocr_status_zone = ngx_string("zone");
+
+static const ngx_str_t  ngx_spocr_status_json_type =
+    ngx_string("application/json");
+
+/* https://prometheus.io/docs/instrumenting/exposition_formats/ */
+
+static const ngx_str_t  ngx_spocr_status_prometheus_type =
+    ngx_string("text/plain; version=0.0.4");
+
+
+void
+ngx_spocr_status_count(ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
+    ngx_spocr_ctx_t *ctx)
+{
+    ngx_spocr_zone_t     *zone;
+    ngx_spocr_outcome_e   outcome;
+
+    zone = smcf->zone;
+
+    if (!ctx->gated) {
+        outcome = NGX_SPOCR_OUTCOME_NOT_GATED;
+
+    } else if (ctx->preflight) {
+        outcome = NGX_SPOCR_OUTCOME_PREFLIGHT;
+
+    } else if (!ctx->passed) {
+        outcome = NGX_SPOCR_OUTCOME_REFUSED;
+
+    } else if (ctx->auth.status == NGX_SPOCR_AUTH_OK) {
+        outcome = NGX_SPOCR_OUTCOME_ALLOWED;
+
+    } else {
+        outcome = NGX_SPOCR_OUTCOME_OPEN;
+    }
+
+    ngx_spocr_zone_count(zone, NGX_SPOCR_TOTAL_OUTCOME + outcome, 1);
+
+    if (ctx->auth.status != NGX_SPOCR_AUTH_NONE) {
+        ngx_spocr_zone_count(zone, NGX_SPOCR_TOTAL_AUTH + ctx->auth.status, 1);
+    }
+
+    if (ctx->limit.status != NGX_SPOCR_LIMIT_STATUS_NONE) {
+        ngx_spocr_zone_count(zone, NGX_SPOCR_TOTAL_LIMIT + ctx->limit.status,
+                             1);
+    }
+
+    if (ctx->limit.counted) {
+        ngx_spocr_zone_count(zone, NGX_SPOCR_TOTAL_SOURCE, 1);
+    }
+
+    if (ctx->error) {
+        ngx_spocr_zone_count(zone, NGX_SPOCR_TOTAL_ERROR + ctx->error->index,
+                             1);
+    }
+}
+
+
+ngx_int_t
+ngx_spocr_status_json_handler(ngx_http_request_t *r)
+{
+    return ngx_spocr_status_page(r, ngx_spocr_metrics_json,
+                                 &ngx_spocr_status_json_type);
+}
+
+
+ngx_int_t
+ngx_spocr_status_prometheus_handler(ngx_http_request_t *r)
+{
+    return ngx_spocr_status_page(r, ngx_spocr_metrics_prometheus,
+                                 &ngx_spocr_status_prometheus_type);
+}
+
+
+ngx_int_t
+ngx_spocr_health_handler(ngx_http_request_t *r)
+{
+    ngx_int_t   rc;
+    ngx_buf_t  *b;
+
+    rc = ngx_spocr_status_method(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    b = ngx_create_temp_buf(r->pool, sizeof("{\"status\":\"ok\"}\n") - 1);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    b->last = ngx_cpymem(b->last, "{\"status\":\"ok\"}\n",
+                         sizeof("{\"status\":\"ok\"}\n") - 1);
+
+    return ngx_spocr_reply_page(r, &ngx_spocr_status_json_type, b);
+}
+
+
+static ngx_int_t
+ngx_spocr_status_page(ngx_http_request_t *r,
+    ngx_buf_t *(*page)(ngx_pool_t *pool, const ngx_spocr_metrics_t *metrics),
+    const ngx_str_t *type)
+{
+    ngx_int_t               rc;
+    ngx_buf_t              *b;
+    ngx_spocr_metrics_t     metrics;
+    ngx_spocr_main_conf_t  *smcf;
+
+    rc = ngx_spocr_status_method(r);
+    if (rc != NGX_OK) {
+        return rc;
+    }
+
+    smcf = ngx_http_get_module_main_conf(r, ngx_spocr_module);
+
+    metrics.families = ngx_spocr_status_families;
+    metrics.zone = smcf->zone;
+    metrics.keys = smcf->auth.keys ? ngx_spocr_keys_count(smcf->auth.keys) : 0;
+
+    b = page(r->pool, &metrics);
+    if (b == NULL) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_spocr_reply_page(r, type, b);
+}
+
+
+static ngx_int_t
+ngx_spocr_status_method(ngx_http_request_t *r)
+{
+    return (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) ? NGX_OK
+                                                      : NGX_HTTP_NOT_ALLOWED;
+}
+
+
+static const ngx_str_t *
+ngx_spocr_status_auth(ngx_uint_t i)
+{
+    return ngx_spocr_auth_status((ngx_spocr_auth_e) i);
+}
+
+
+static const ngx_str_t *
+ngx_spocr_status_limit(ngx_uint_t i)
+{
+    return ngx_spocr_limit_status((ngx_spocr_limit_status_e) i);
+}
+
+
+static const ngx_str_t *
+ngx_spocr_status_source(ngx_uint_t i)
+{
+    return &ngx_spocr_status_zone;
+}
+
+
+static const ngx_str_t *
+ngx_spocr_status_error(ngx_uint_t i)
+{
+    return &ngx_spocr_error((ngx_spocr_error_e) i)->code;
+}
