@@ -61,7 +61,7 @@ sub stop ($self) {
 
 # What was executed so far, in order.
 sub requests ($self) {
-    open my $in, '<', $self->{ledger} or return;
+    open my $in, '<', $self->{ledger} or return wantarray ? () : 0;
     return map { JSON::PP->new->utf8->decode($_) } <$in>;
 }
 

@@ -50,7 +50,12 @@ sub all ($self, $name) {
                @{ $self->{headers} };
 }
 
-sub header ($self, $name) { ($self->all($name))[0] }
+
+sub header ($self, $name) {
+    my ($value) = $self->all($name);
+    return $value;
+}
+
 sub id ($self)            { $self->header('X-Request-Id') }
 
 sub json ($self) {

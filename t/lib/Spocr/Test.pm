@@ -45,12 +45,14 @@
 #             file => 'keys.json')
 #                     writes a key file; ids are key_NAME unless said
 # $t->file(NAME, TEXT)      writes a file in the folder, returns its path
+# $t->certificate(NAME, [HOST])  makes NAME.crt and NAME.key in the folder
 # $t->config_test(CONF)     nginx -t: (exit code, output)
 # $t->reload([CONF])        new configuration, old workers are out; true, or
 #                           false where nginx refused it
 # $t->workers, $t->signal(SIG, PID), $t->stop
 # $t->log([NAME])     text of error.log, or of another file
 # $t->wait_log(RE, [NAME])  waits until the file has a line like that
+# $t->check           what done() does but for done_testing: for a second nginx
 # $t->allow(RE)       announces lines at alert, crit or emerg that belong here
 #
 # is_error R, STATUS, CODE, NAME, [details => {}], [message => '…']
@@ -62,6 +64,7 @@
 package Spocr::Test;
 
 use v5.36;
+use feature ();
 use Cwd qw(abs_path);
 use Digest::SHA qw(sha256_hex);
 use File::Temp ();
@@ -79,7 +82,7 @@ use Spocr::Load;
 our $ID = qr/^req_[0-9a-f]{32}$/;
 our @EXPORT = (@Test::More::EXPORT, qw($ID is_error wait_for in_window));
 
-my ($live, $done);
+my (@live, $done);
 
 sub import ($class, @) {
     $SIG{PIPE} = 'IGNORE';
@@ -107,7 +110,8 @@ sub new ($class, %o) {
     }, $class;
 
     die "$module is missing: run make\n" if !defined $self->{module};
-    return $live = $self;
+    push @live, $self;
+    return $self;
 }
 
 sub dir ($self) { $self->{path} }
@@ -296,6 +300,16 @@ sub keyfile ($self, %o) {
     return $path;
 }
 
+sub certificate ($self, $name, $host = 'localhost') {
+    my $path = "$self->{path}/$name";
+    my ($exit, $out) = $self->command(
+        qw(openssl req -x509 -newkey ec -pkeyopt
+           ec_paramgen_curve:prime256v1 -nodes -days 2), '-subj', "/CN=$host",
+        '-addext', "subjectAltName=DNS:$host",
+        '-keyout', "$path.key", '-out', "$path.crt");
+    die "openssl: $out\n" if $exit;
+}
+
 
 # -- clients --
 
@@ -441,19 +455,27 @@ sub wait_for ($condition, $seconds = 10) {
     }
 }
 
-# Windows are aligned to the epoch.  nginx's clock may be a few milliseconds
-# behind ours, hence the margin.
+# Windows are aligned to the epoch.  A run begins where it has at least a
+# third of the window, or three seconds, before it; nginx's clock may be a few
+# milliseconds behind ours, hence the margin.  After a run that crossed a
+# boundary all the same the counters of the next window are touched, so the
+# next run waits for the window after that.
 sub in_window ($ms, $run) {
     my $margin = 60;
-    for (1 .. 20) {
+    my $need = $ms / 3 < 3000 ? $ms / 3 : 3000;
+
+    for (1 .. 10) {
         my $into = (time * 1000) % $ms;
-        sleep +($ms - $into + $margin) / 1000 if $into > $ms * 0.6;
+        sleep +($ms - $into + $margin) / 1000 if $ms - $into < $need;
         sleep +($margin - $into) / 1000 if $into < $margin;
 
         my $window = int(time * 1000 / $ms);
         my @got = $run->();
         return wantarray ? @got : $got[0]
             if int((time * 1000 + 5) / $ms) == $window;
+
+        last if $ms > 60_000;
+        sleep +($ms - (time * 1000) % $ms + $margin) / 1000;
     }
     die "no run fitted into a window of $ms ms\n";
 }
@@ -484,9 +506,15 @@ sub _damage ($self) {
 }
 
 sub done ($self) {
+    $self->check;
+    $done = 1;
+    done_testing();
+}
+
+# Stops this nginx and looks for damage; done() does it for the last one.
+sub check ($self) {
     $self->stop;
     $self->{backend}->stop if $self->{backend};
-    $done = 1;
 
     my @damage = $self->_damage;
     ok !@damage, 'nothing alarming in the error log'
@@ -507,20 +535,18 @@ sub done ($self) {
                     keys %{ $self->{keys} };
     }
     ok !@told, 'no key text in any log' or diag map { "  $_\n" } @told;
-
-    done_testing();
 }
 
 END {
     my $status = $?;
-    if ($live && $live->{owner} == $$) {
-        eval { $live->stop };
-        eval { $live->{backend}->stop if $live->{backend} };
+    for my $t (grep { $_->{owner} == $$ } @live) {
+        eval { $t->stop };
+        eval { $t->{backend}->stop if $t->{backend} };
         if (!$done && !$status && !Test::More->builder->{Skip_All}) {
             print {*STDERR} "# done() was not called\n";
             $status = 1;
         }
-        print {*STDERR} $live->log if $status && $ENV{SPOCR_VERBOSE};
+        print {*STDERR} $t->log if $status && $ENV{SPOCR_VERBOSE};
     }
     $? = $status;
 }
