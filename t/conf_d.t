@@ -1,0 +1,220 @@
+# The configuration as it is shipped: deployed as spocr.conf says, with only
+# the marked addresses and paths adjusted.
+
+use lib 't/lib';
+use Spocr::Test;
+use JSON::PP ();
+
+my $t = Spocr::Test->new;
+my $dir = $t->dir;
+
+$t->keyfile(keys => {
+    all  => { uid => 'u_acme' },
+    read => { uid => 'u_acme', scopes => ['read'] },
+});
+$t->certificate('api', 'api.example.com');
+$t->backend;
+
+sub slurp ($path) {
+    open my $in, '<:raw', $path or die "$path: $!\n";
+    local $/;
+    return <$in>;
+}
+
+# A file's text with the site's addresses and paths in it.
+sub adjusted ($text) {
+    my $sock = "$dir/backend.sock";
+
+    $text =~ s/\b127\.0\.0\.1:8080\b/'127.0.0.1:' . $t->port(1)/ge;
+    $text =~ s/\b127\.0\.0\.1:8081\b/'127.0.0.1:' . $t->port(2)/ge;
+    $text =~ s/listen 443\b/'listen 127.0.0.1:' . $t->port(3)/ge;
+    $text =~ s/listen \[::\]:443\b/'listen [::1]:' . $t->port(4)/ge;
+    $text =~ s{/run/spocr-backend/backend\.sock}{$sock}g;
+    $text =~ s{/etc/spocr/}{$dir/}g;
+    $text =~ s{/etc/nginx/spocr\b}{$dir/spocr}g;
+    $text =~ s{/var/log/nginx/}{$dir/}g;
+    $text =~ s{/etc/ssl/(?:certs|private)/api\.example\.com\.pem}
+              {$dir/api.crt}g;
+    $text =~ s{/etc/ssl/(?:certs|private)/api\.example\.com\.key}
+              {$dir/api.key}g;
+    return $text;
+}
+
+my @files = map { s{^conf\.d/}{}r } glob 'conf.d/*.conf conf.d/examples/*';
+
+sub deploy () {
+    mkdir "$dir/$_" for 'spocr', 'spocr/examples';
+    $t->file("spocr/$_", adjusted(slurp("conf.d/$_")))
+        for @files, 'openapi.json';
+}
+
+sub page ($http) {
+    return "# the API: %%PORT_1%%\n%%MAIN%%\nevents {}\n"
+           . "http { %%HTTP%%\n$http\n}\n";
+}
+
+deploy();
+
+# Each file in the context that it names, beside spocr.conf, which gives the
+# others what they need and includes http.conf itself.
+
+for my $file (@files) {
+    my ($context) = slurp("conf.d/$file") =~ /^# Context: (\w+)$/m;
+    my $lines = "include spocr/$file;";
+
+    $lines = "location / { proxy_pass http://spocr_read; $lines }"
+        if $context eq 'location';
+    $lines = "server { listen 127.0.0.1:%%PORT_5%%; $lines }"
+        if $context ne 'http';
+    $lines = "include spocr/spocr.conf; $lines"
+        if $file !~ /^(?:spocr|http)\.conf$/;
+
+    my ($exit, $out) = $t->config_test(page(
+        $file eq 'http.conf' ? "spocr_keys file=$dir/keys.json;"
+                               . "spocr_zone zone=spocr:1m; $lines" : $lines));
+    is $exit, 0, "nginx -t: $file" or diag $out;
+    unlike $out, qr/\[\w+\]/, "$file: no warning";
+}
+
+# All of it, with what is commented out and the examples.
+
+my $site = slurp("$dir/spocr/spocr.conf");
+
+sub uncommented ($text, @lines) {
+    for my $line (@lines) {
+        $text =~ s/^( *)# \Q$line\E$/$1$line/m
+            or fail "spocr.conf offers: $line";
+    }
+    return $text;
+}
+
+$t->start(page('include spocr/spocr.conf;'));
+
+my %key = (key => $t->key('all'), headers => []);
+
+# C-5, C-17: what does not exist is no one's business without a key
+is_error $t->get('/nothing'), 401, 'unauthorized', 'unknown path, no key';
+is_error $t->get('/nothing', %key), 404, 'not_found', 'unknown path';
+is_error $t->post('/upload', %key), 404, 'not_found',
+    'no location without a backend';
+is_error $t->get('/ocr/fields/', %key), 404, 'not_found', 'exact locations';
+
+# the main call, as far as the gateway goes
+my $r = $t->post('/ocr/fields', %key, body => '{}');
+is $r->status, 200, 'POST /ocr/fields is proxied';
+is $r->json->{target}, '/ocr/fields', 'to the same path';
+is $r->header('X-RateLimit-Limit'), 60, 'with limit headers';      # C-21
+
+my %seen = map { (lc $_->[0] => $_->[1]) } @{ $r->json->{headers} };
+is $seen{'x-spocr-uid'}, 'u_acme', 'the backend learns the uid';   # C-12
+is $seen{authorization}, undef, 'and not the key';
+is $seen{'x-request-id'}, $r->id, 'the same request id';           # C-3
+is $seen{host}, 'localhost', 'the Host of the client';
+is $seen{connection}, undef, 'no Connection: keepalive';
+is $t->post('/ocr/fields', %key)->json->{connection},
+    $r->json->{connection}, 'the connection to the backend is kept';
+
+is_error $t->post('/ocr/fields', key => $t->key('read')), 403,
+    'insufficient_scope', 'scope ocr';                             # C-7
+$r = $t->get('/ocr/fields', %key);
+is_error $r, 405, 'method_not_allowed', 'GET /ocr/fields';
+is $r->header('Allow'), 'POST', 'Allow';
+is_error $t->request(OPTIONS => '/ocr/fields', headers =>
+    [Origin => 'https://app.example.com',
+     'Access-Control-Request-Method' => 'POST']),
+    405, 'method_not_allowed', 'no CORS as shipped';               # C-40
+
+# 30 MB may come: 20 MB of image as base64
+is_error $t->request(POST => '/ocr/fields', %key, headers =>
+    ['Content-Length' => 30 * 1024 * 1024 + 1]),
+    413, 'payload_too_large', 'more than 30 MB';
+
+# open locations
+$r = $t->get('/health');
+is $r->status, 200, '/health is open';
+$r = $t->get('/openapi.json');
+is $r->status, 200, '/openapi.json is open';
+is $r->header('Content-Type'), 'application/json', 'and JSON';
+is $r->json->{openapi}, '3.1.0', 'of OpenAPI 3.1';
+is $t->head('/openapi.json')->status, 200, 'HEAD too';
+is_error $t->post('/openapi.json'), 405, 'method_not_allowed',
+    'POST /openapi.json';
+
+# C-38: the default server covers, but asks for no key
+is_error $t->get('/ocr/fields', host => 'elsewhere.example'), 404,
+    'not_found', 'another host';
+my $c = $t->conn(1);
+$c->send("GET / HTTP/1.1\r\nHost: a b\r\n\r\n");
+is_error $c->response, 400, 'bad_request', 'an early error';
+undef $c;    # nginx lingers on what it left unread
+
+# status and metrics
+is $t->get('/status', port => 2)->status, 200, '/status';
+like $t->get('/metrics', port => 2)->body, qr/^nginx_spocr_/m, '/metrics';
+is $t->get('/health', port => 2)->status, 200, '/health';
+is_error $t->get('/', port => 2), 404, 'not_found', 'nothing else there';
+is_error $t->get('/status', %key), 404, 'not_found', 'not on the API';
+
+# C-9: each line of the access log is one JSON object, and no secret is in it
+$t->get('/nothing?key=' . $t->key('all'), %key);
+$t->get('/%22%5c%7f%01', %key);
+ok $t->wait_log(qr/x01|u0001/, 'spocr-access.log'), 'logged';
+
+my @lines = split /\n/, $t->log('spocr-access.log');
+my @bad = grep { !eval { JSON::PP->new->utf8->decode($_) } } @lines;
+is_deeply \@bad, [], 'the access log is JSON';
+my ($line) = map { JSON::PP->new->decode($_) }
+             grep { /"path":"\/ocr\/fields"/ && /"status":200/ } @lines;
+is $line->{uid}, 'u_acme', 'it has the uid';
+is $line->{key_id}, 'key_all', 'the key id';
+like $line->{request_id}, $ID, 'the request id';
+is $line->{limit}, 'PASSED', 'what the limit said';
+unlike join('', map { $t->log($_) } qw(spocr-access.log spocr-error.log)),
+    qr/\Q${\ $t->key('all')}/, 'no key in a log';
+
+# the parts that a site switches on
+$t->file('spocr/spocr.conf', uncommented($site,
+    'include spocr/storage.conf;', 'spocr_cors_origin $spocr_cors;'));
+ok $t->reload(page('include spocr/spocr.conf;'
+    . ' include spocr/examples/cors.conf;'
+    . ' include spocr/examples/tls-http2.conf;')), 'with all of the examples';
+
+is $t->post('/upload', %key)->json->{target}, '/upload', 'POST /upload';
+is $t->post('/create', %key)->json->{target}, '/create', 'POST /create';
+is $t->get("$_?a=b", %key)->json->{target}, "$_?a=b", "GET $_"
+    for qw(/jobs/job_1 /view /space /amount);
+is_error $t->get('/upload', %key), 405, 'method_not_allowed', 'GET /upload';
+is_error $t->post('/view', %key), 405, 'method_not_allowed', 'POST /view';
+is_error $t->post('/upload', key => $t->key('read')), 403,
+    'insufficient_scope', 'scope upload';
+
+# C-28: no idle connection to the ingest backend is ever used again
+isnt $t->post('/upload', %key)->json->{connection},
+    $t->post('/upload', %key)->json->{connection},
+    'a connection of its own for each upload';
+
+# C-40
+$r = $t->request(OPTIONS => '/ocr/fields', headers =>
+    [Origin => 'https://app.example.com',
+     'Access-Control-Request-Method' => 'POST']);
+is $r->status, 204, 'a preflight of a listed origin';
+is $r->header('Access-Control-Allow-Origin'), 'https://app.example.com',
+    'which is named';
+is_error $t->request(OPTIONS => '/ocr/fields', headers =>
+    [Origin => 'https://app.example.com.evil.example',
+     'Access-Control-Request-Method' => 'POST']),
+    405, 'method_not_allowed', 'another origin';
+
+my $https = 'api.example.com:' . $t->port(3);
+my @resolve = ('-k', '--resolve', "$https:127.0.0.1");
+
+for my $http ('--http1.1', '--http2') {
+    my $tls = $t->curl(@resolve, $http, "https://$https/nothing")->{r};
+    is_error $tls, 401, 'unauthorized', "TLS, $http";
+    ok $tls->header('Strict-Transport-Security'), 'HSTS on errors as well';
+}
+
+isnt $t->curl('-k', 'https://127.0.0.1:' . $t->port(3) . '/')->{exit}, 0,
+    'no handshake for other names';
+
+$t->done;
