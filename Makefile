@@ -48,11 +48,11 @@ LAYER0   := $(wildcard $(patsubst %,$(M)/ngx_spocr_%.c, \
 UNITS    := $(patsubst t/unit/%.c,$(B)/unit/%,$(wildcard t/unit/*.c))
 
 
-.PHONY: all asan bench build check clean deb help lint unit backend spocrctl
+.PHONY: all asan bench build check clean deb help lint unit
 
 build: $(MODULE)              ## the module, build/ngx_spocr_module.so (default)
 
-all: build unit spocrctl backend ## all programs and the unit tests
+all: build unit spocrctl backend backend-unit ## all programs, all unit tests
 
 unit: $(UNITS)                ## the unit tests of layer 0
 
@@ -99,7 +99,8 @@ $(B)/libspocr0.a: $(patsubst $(M)/%.c,$(B)/layer0/%.o,$(LAYER0))
 	$(SAY) AR $@
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(B)/unit/%: t/unit/%.c $(B)/libspocr0.a $(wildcard t/unit/*.h) Makefile
+$(B)/unit/%: t/unit/%.c $(B)/libspocr0.a $(wildcard t/unit/*.h $(M)/*.[ch]) \
+    Makefile
 	$(SAY) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(WARN) $(NGX_INCS) -I$(M) -o $@ $< \
