@@ -75,10 +75,13 @@ typedef struct {
     const ngx_spocr_error_t      *error;       /* what was answered */
     ngx_buf_t                    *body;        /* of a JSON error, not sent */
     ngx_uint_t                    step;        /* the one that goes on */
+    ngx_uint_t                    uri_changes; /* left when broken was set */
     unsigned                      gated:1;     /* the steps were begun */
     unsigned                      passed:1;    /* and all were passed */
     unsigned                      stopped:1;   /* or one's refusal stands */
     unsigned                      preflight:1;
+    unsigned                      broken:1;    /* the backend's answer is no
+                                                * HTTP: 502 in its place */
 } ngx_spocr_ctx_t;
 
 

@@ -21,10 +21,10 @@ static const ngx_spocr_error_t  ngx_spocr_errors[] = {
     ngx_spocr_error_row("headers_too_large", "Request headers are too large",
                         400, NGX_SPOCR_ERR_HEADERS_TOO_LARGE),
 
-    ngx_spocr_error_row("unauthorized", "Missing or malformed API key",
+    ngx_spocr_error_row("unauthorized", "Missing or malformed Authorization header",
                         401, NGX_SPOCR_ERR_UNAUTHORIZED),
 
-    ngx_spocr_error_row("forbidden", "API key is not valid",
+    ngx_spocr_error_row("forbidden", "Access denied",
                         403, NGX_SPOCR_ERR_FORBIDDEN),
 
     ngx_spocr_error_row("insufficient_scope",

@@ -151,12 +151,12 @@ ngx_spocr_header_remove(ngx_pool_t *pool, ngx_list_t *list,
     }
 
     /*
-     * ngx_list_push() writes behind the last part's elements as long as they
-     * are fewer than nalloc, where there may be no memory of that part now:
-     * with nalloc lowered it opens a new part, of that size.
+     * ngx_list_push() writes behind the last part's elements unless they are
+     * exactly nalloc, and there may be no memory of that part now.  With as
+     * many as there are it opens a new part, of that size.
      */
 
-    if (list->last->nelts && list->last->nelts < list->nalloc) {
+    if (list->last->nelts) {
         list->nalloc = list->last->nelts;
     }
 

@@ -21,7 +21,7 @@
 /* What became of a request, as a whole; their sum is the requests'. */
 typedef enum {
     NGX_SPOCR_OUTCOME_ALLOWED = 0,      /* with a key */
-    NGX_SPOCR_OUTCOME_OPEN,             /* gated, but no key is asked for */
+    NGX_SPOCR_OUTCOME_OPEN,             /* gated, but let in without one */
     NGX_SPOCR_OUTCOME_REFUSED,          /* by one of the gateway's steps */
     NGX_SPOCR_OUTCOME_PREFLIGHT,
     NGX_SPOCR_OUTCOME_NOT_GATED,        /* answered before or without them */

@@ -308,22 +308,17 @@ static char *
 ngx_spocr_merge_switches(ngx_conf_t *cf, ngx_spocr_loc_conf_t *prev,
     ngx_spocr_loc_conf_t *conf)
 {
-    ngx_str_t                 *name;
-    ngx_http_conf_ctx_t       *http;
     ngx_http_core_srv_conf_t  *cscf;
 
-    http = (ngx_http_conf_ctx_t *) cf->cycle->conf_ctx[ngx_http_module.index];
+    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
 
     if (conf->enable == NGX_CONF_UNSET && prev->enable == 1
-        && http->loc_conf[ngx_spocr_module.ctx_index] == prev)
+        && cscf->ctx->loc_conf[ngx_spocr_module.ctx_index] == conf)
     {
-        cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
-        name = &cscf->server_name;
-
         ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "server \"%V\" in %s:%ui inherits \"spocr on\" from %V:%ui",
-                      name, cscf->file_name, cscf->line, &prev->file,
-                      prev->line);
+                      "server \"%V\" in %s:%ui inherits \"spocr on\" from "
+                      "%V:%ui", &cscf->server_name, cscf->file_name,
+                      cscf->line, &prev->file, prev->line);
     }
 
     if (conf->enable == NGX_CONF_UNSET) {

@@ -54,6 +54,9 @@ static ngx_int_t ngx_spocr_run(ngx_http_request_t *r,
 static ngx_int_t ngx_spocr_stop(ngx_http_request_t *r,
     ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
     ngx_spocr_ctx_t *ctx, ngx_int_t rc);
+static void ngx_spocr_stopped(ngx_http_request_t *r,
+    ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
+    ngx_spocr_ctx_t *ctx);
 static ngx_int_t ngx_spocr_forward(ngx_http_request_t *r,
     ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
 static uint64_t ngx_spocr_nanoseconds(void);
@@ -61,6 +64,8 @@ static uint64_t ngx_spocr_nanoseconds(void);
 static ngx_int_t ngx_spocr_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_spocr_answer_headers(ngx_http_request_t *r,
     ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
+static ngx_int_t ngx_spocr_answer_broken(ngx_http_request_t *r,
+    ngx_spocr_ctx_t *ctx);
 static ngx_int_t ngx_spocr_answer_error(ngx_http_request_t *r,
     ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
 static const ngx_spocr_error_t *ngx_spocr_error_of(ngx_http_request_t *r,
@@ -147,7 +152,7 @@ ngx_spocr_access_handler(ngx_http_request_t *r)
      */
 
     if (ctx->verdict.error) {
-        if (ctx->stopped || r->err_status == ctx->verdict.error->status) {
+        if (ctx->stopped) {
             return NGX_DECLINED;
         }
 
@@ -247,12 +252,23 @@ ngx_spocr_stop(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
     if (clcf->satisfy == NGX_HTTP_SATISFY_ALL
         || (rc != NGX_HTTP_UNAUTHORIZED && rc != NGX_HTTP_FORBIDDEN))
     {
-        ctx->stopped = 1;
+        ngx_spocr_stopped(r, smcf, slcf, ctx);
     }
 
-    ngx_spocr_log_refusal(r, smcf, slcf, ctx);
-
     return rc;
+}
+
+
+/* The refusal stands: no "satisfy any" can overrule it now. */
+
+static void
+ngx_spocr_stopped(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
+    ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx)
+{
+    ctx->stopped = 1;
+    ctx->error = ctx->verdict.error;
+
+    ngx_spocr_log_refusal(r, smcf, slcf, ctx);
 }
 
 
@@ -433,6 +449,10 @@ ngx_spocr_header_filter(ngx_http_request_t *r)
         return NGX_ERROR;
     }
 
+    if (r->http_version < NGX_HTTP_VERSION_10) {
+        return ngx_spocr_answer_broken(r, ctx);
+    }
+
     if (ngx_spocr_answer_error(r, slcf, ctx) != NGX_OK
         || ngx_spocr_answer_headers(r, slcf, ctx) != NGX_OK)
     {
@@ -443,12 +463,38 @@ ngx_spocr_header_filter(ngx_http_request_t *r)
 }
 
 
+/*
+ * A backend's answer that does not begin like HTTP is passed on by nginx as
+ * HTTP/0.9, as if the client had asked for that: garbage without a header or
+ * an id.  It is a bad gateway's.  (Requests of HTTP/0.9 were closed.)
+ */
+
+static ngx_int_t
+ngx_spocr_answer_broken(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
+{
+    if (r->upstream == NULL || ctx->broken) {
+        return NGX_ERROR;
+    }
+
+    /* the body has a length: 1.1 does no harm to a client of 1.0 */
+
+    r->http_version = NGX_HTTP_VERSION_11;
+
+    ctx->broken = 1;
+    ctx->uri_changes = r->uri_changes;
+
+    return ngx_http_filter_finalize_request(r, &ngx_spocr_module,
+                                            NGX_HTTP_BAD_GATEWAY);
+}
+
+
 static ngx_int_t
 ngx_spocr_answer_error(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
     ngx_spocr_ctx_t *ctx)
 {
     ngx_str_t                 id;
     ngx_int_t                 retry_after;
+    ngx_spocr_main_conf_t    *smcf;
     const ngx_spocr_error_t  *error;
 
     if (r->err_status < NGX_HTTP_BAD_REQUEST) {
@@ -456,9 +502,22 @@ ngx_spocr_answer_error(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
     }
 
     error = ngx_spocr_error_of(r, ctx);
+
+    if (error == ctx->verdict.error && !ctx->stopped) {
+
+        /* nobody in "satisfy any" let the request in */
+
+        smcf = ngx_http_get_module_main_conf(r, ngx_spocr_module);
+        ngx_spocr_stopped(r, smcf, slcf, ctx);
+    }
+
     ctx->error = error;
 
-    if (!ngx_spocr_reply_is_error_page(r)) {
+    /* a page that an error_page has for a broken answer is shown as it is */
+
+    if (!(ctx->broken && ctx->uri_changes == r->uri_changes)
+        && !ngx_spocr_reply_is_error_page(r))
+    {
         return NGX_OK;
     }
 

@@ -22,24 +22,35 @@ static const ngx_str_t  ngx_spocr_reply_json = ngx_string("application/json");
 /*
  * err_status alone does not tell: it stays set while an error_page's file, a
  * "return 404 text" or a proxied page is sent.  Each of those sets something
- * that ngx_http_send_special_response() leaves unset.
+ * that ngx_http_send_special_response() leaves unset.  For statuses that it
+ * has no page for it sends an empty body without a type.
  */
 
 ngx_uint_t
 ngx_spocr_reply_is_error_page(ngx_http_request_t *r)
 {
-    return r->err_status >= NGX_HTTP_BAD_REQUEST
-           && r->expect_tested
-           && r->headers_out.content_type.len == sizeof("text/html") - 1
-           && ngx_strncmp(r->headers_out.content_type.data, "text/html",
-                          sizeof("text/html") - 1)
-              == 0
-           && r->headers_out.content_type_lowcase == NULL
-           && r->headers_out.last_modified_time == -1
+    ngx_str_t  *type;
+
+    type = &r->headers_out.content_type;
+
+    if (r->err_status < NGX_HTTP_BAD_REQUEST
+        || !r->expect_tested
 #if (NGX_HTTP_CACHE)
-           && !r->cached
+        || r->cached
 #endif
-           && (r->upstream == NULL || r->upstream->cleanup == NULL);
+        || (r->upstream && r->upstream->cleanup))
+    {
+        return 0;
+    }
+
+    if (type->len == 0) {
+        return r->headers_out.content_length_n == 0;
+    }
+
+    return type->len == sizeof("text/html") - 1
+           && ngx_strncmp(type->data, "text/html", type->len) == 0
+           && r->headers_out.content_type_lowcase == NULL
+           && r->headers_out.last_modified_time == -1;
 }
 
 

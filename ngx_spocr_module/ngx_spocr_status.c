@@ -91,13 +91,16 @@ ngx_spocr_status_count(ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
     } else if (ctx->preflight) {
         outcome = NGX_SPOCR_OUTCOME_PREFLIGHT;
 
-    } else if (!ctx->passed) {
+    } else if (ctx->stopped) {
         outcome = NGX_SPOCR_OUTCOME_REFUSED;
 
-    } else if (ctx->auth.status == NGX_SPOCR_AUTH_OK) {
+    } else if (ctx->passed && ctx->auth.status == NGX_SPOCR_AUTH_OK) {
         outcome = NGX_SPOCR_OUTCOME_ALLOWED;
 
     } else {
+
+        /* no key is asked for, or "satisfy any" let in who had none */
+
         outcome = NGX_SPOCR_OUTCOME_OPEN;
     }
 

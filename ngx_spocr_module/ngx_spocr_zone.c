@@ -324,8 +324,10 @@ ngx_spocr_zone_now(ngx_spocr_zone_shm_t *sh)
 
 
 /*
- * The counter of that id, or one that is free, made its own.  The id is
- * written behind the count, so that a half-written counter belongs to nobody.
+ * The counter of that id, or one that is free, made its own: in the bucket
+ * that has more of them, so that the zone is full only when it is nearly full
+ * everywhere.  The id is written behind the count, so that a half-written
+ * counter belongs to nobody.
  */
 
 static ngx_spocr_counter_t *
@@ -333,16 +335,19 @@ ngx_spocr_zone_counter(ngx_spocr_zone_shm_t *sh, const u_char *id,
     uint64_t now)
 {
     uint64_t              words[2];
-    ngx_uint_t            i, w;
+    ngx_uint_t            i, w, nfree, most;
     ngx_spocr_bucket_t   *bucket;
-    ngx_spocr_counter_t  *c, *expired;
+    ngx_spocr_counter_t  *c, *first, *best;
 
     ngx_memcpy(words, id, NGX_SPOCR_ZONE_ID_LEN);
 
-    expired = NULL;
+    best = NULL;
+    most = 0;
 
     for (i = 0; i < 2; i++) {
         bucket = &sh->buckets[((words[i] >> 32) * sh->nbuckets) >> 32];
+        first = NULL;
+        nfree = 0;
 
         for (w = 0; w < NGX_SPOCR_ZONE_WAYS; w++) {
             c = &bucket->ways[w];
@@ -351,26 +356,35 @@ ngx_spocr_zone_counter(ngx_spocr_zone_shm_t *sh, const u_char *id,
                 return c;
             }
 
-            if (expired == NULL && c->window.end <= now) {
-                expired = c;
+            if (c->window.end <= now) {
+                nfree++;
+
+                if (first == NULL) {
+                    first = c;
+                }
             }
+        }
+
+        if (nfree > most) {
+            most = nfree;
+            best = first;
         }
     }
 
-    if (expired == NULL) {
+    if (best == NULL) {
         return NULL;
     }
 
-    expired->id[0] = 0;
-    expired->id[1] = 0;
+    best->id[0] = 0;
+    best->id[1] = 0;
     ngx_memory_barrier();
 
-    expired->window.end = 0;
-    expired->window.count = 0;
+    best->window.end = 0;
+    best->window.count = 0;
     ngx_memory_barrier();
 
-    expired->id[0] = words[0];
-    expired->id[1] = words[1];
+    best->id[0] = words[0];
+    best->id[1] = words[1];
 
-    return expired;
+    return best;
 }

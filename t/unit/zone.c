@@ -1,0 +1,388 @@
+
+/*
+ * The zone, held against a model: C-15, C-16, C-20.  The clock, the slab pool
+ * and the lock of nginx are replaced by ones that the test moves.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include <ngx_event.h>
+#include "tap.h"
+
+#include "../../ngx_spocr_module/ngx_spocr_zone.c"
+
+
+#define WIDTH  1000
+
+
+volatile ngx_msec_t   ngx_current_msec;
+volatile ngx_time_t  *ngx_cached_time;
+ngx_uint_t            ngx_pagesize = 4096;
+ngx_uint_t            ngx_worker;
+
+static ngx_time_t     clock_now;
+static int            locked;
+static int            unbalanced;
+
+static ngx_shm_zone_t   shm_zone;
+static ngx_slab_pool_t  shpool;
+
+
+void *
+ngx_slab_alloc(ngx_slab_pool_t *pool, size_t size)
+{
+    void  *p;
+
+    size = (size + ngx_pagesize - 1) / ngx_pagesize;
+
+    if (pool->pfree < size) {
+        return NULL;
+    }
+
+    pool->pfree -= size;
+
+    if (posix_memalign(&p, ngx_pagesize, size * ngx_pagesize) != 0) {
+        return NULL;
+    }
+
+    memset(p, 0x5a, size * ngx_pagesize);
+
+    return p;
+}
+
+
+void
+ngx_shmtx_lock(ngx_shmtx_t *mtx)
+{
+    unbalanced += locked++ != 0;
+}
+
+
+void
+ngx_shmtx_unlock(ngx_shmtx_t *mtx)
+{
+    unbalanced += --locked != 0;
+}
+
+
+void *
+ngx_pcalloc(ngx_pool_t *pool, size_t size)
+{
+    return calloc(1, size);
+}
+
+
+ngx_shm_zone_t *
+ngx_shared_memory_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag)
+{
+    shm_zone.shm.name = *name;
+    shm_zone.shm.size = size;
+
+    return &shm_zone;
+}
+
+
+void
+ngx_conf_log_error(ngx_uint_t level, ngx_conf_t *cf, ngx_err_t err,
+    const char *fmt, ...)
+{
+}
+
+
+static void
+set_clock(int64_t wall, int64_t mono)
+{
+    clock_now.sec = wall / 1000;
+    clock_now.msec = (ngx_uint_t) (wall % 1000);
+    ngx_cached_time = &clock_now;
+    ngx_current_msec = (ngx_msec_t) mono;
+}
+
+
+static ngx_spocr_zone_t *
+make_zone(size_t size)
+{
+    ngx_str_t          name = ngx_string("test");
+    ngx_conf_t         cf;
+    ngx_spocr_zone_t  *zone;
+
+    memset(&cf, 0, sizeof(cf));
+    memset(&shm_zone, 0, sizeof(shm_zone));
+    memset(&shpool, 0, sizeof(shpool));
+
+    zone = ngx_spocr_zone_add(&cf, &name, size, NULL);
+
+    shm_zone.shm.addr = (u_char *) &shpool;
+    shpool.pfree = size / ngx_pagesize - 1;
+
+    if (shm_zone.init(&shm_zone, NULL) != NGX_OK) {
+        return NULL;
+    }
+
+    return zone;
+}
+
+
+static void
+set_level(ngx_spocr_zone_level_t *level, uint64_t n, uint32_t limit)
+{
+    uint64_t  words[2];
+
+    /* spread as a digest is (splitmix64's finisher) */
+
+    words[0] = n * 0x9e3779b97f4a7c15ULL;
+    words[0] = (words[0] ^ (words[0] >> 30)) * 0xbf58476d1ce4e5b9ULL;
+    words[0] = (words[0] ^ (words[0] >> 27)) * 0x94d049bb133111ebULL;
+    words[0] ^= words[0] >> 31;
+    words[1] = (words[0] ^ n) * 0xd6e8feb86659fd93ULL;
+    words[1] ^= words[1] >> 32;
+    words[1] *= 0xd6e8feb86659fd93ULL;
+
+    memcpy(level->id, words, sizeof(words));
+    level->limit = limit;
+}
+
+
+static ngx_int_t
+take(ngx_spocr_zone_t *zone, uint64_t key, uint32_t key_limit, uint64_t uid,
+    uint32_t uid_limit, uint64_t *left)
+{
+    uint64_t                ignored;
+    ngx_uint_t              refused;
+    ngx_spocr_zone_level_t  levels[NGX_SPOCR_LEVELS];
+
+    set_level(&levels[NGX_SPOCR_LEVEL_KEY], 2 * key + 1, key_limit);
+    set_level(&levels[NGX_SPOCR_LEVEL_UID], 2 * uid + 2, uid_limit);
+
+    return ngx_spocr_zone_take(zone, levels, WIDTH, &refused,
+                               left ? left : &ignored);
+}
+
+
+static void
+test_window(void)
+{
+    uint64_t           left;
+    ngx_int_t          i, taken;
+    ngx_spocr_zone_t  *zone;
+
+    zone = make_zone(NGX_SPOCR_ZONE_MIN);
+    set_clock(5000250, 1000);
+
+    for (i = 0, taken = 0; i < 100; i++) {
+        taken += take(zone, 1, 10, 1, 100, &left) == NGX_OK;
+    }
+
+    is_int(taken, 10, "the key's limit");
+    is_int(left, 750, "time left to the epoch-aligned end");
+
+    for (i = 0, taken = 0; i < 200; i++) {
+        taken += take(zone, 100 + (uint64_t) i, 10, 1, 100, NULL) == NGX_OK;
+    }
+
+    is_int(taken, 90, "the uid's limit, of which nothing was wasted");
+
+    set_clock(5001000, 1750);
+    is_int(take(zone, 1, 10, 1, 100, &left), NGX_OK,
+           "the first moment of a window admits");
+    is_int(left, 1000, "with all of it left");
+}
+
+
+static void
+test_clock(void)
+{
+    uint64_t           left, i, taken;
+    ngx_spocr_zone_t  *zone;
+
+    zone = make_zone(NGX_SPOCR_ZONE_MIN);
+    set_clock(9000500, 500);
+    (void) take(zone, 1, 1, 1, 1, NULL);
+    is_int(take(zone, 1, 1, 1, 1, NULL), NGX_BUSY, "the limit is used up");
+
+    /* C-16: the window number never goes back */
+
+    set_clock(9000500 - 3600000, 510);
+    is_int(take(zone, 1, 1, 1, 1, &left), NGX_BUSY,
+           "a clock set back an hour opens nothing");
+    is_int(left, 490, "and the wait is what it was");
+
+    set_clock(9000500 - 3600000 + 600, 1010);
+    is_int(take(zone, 1, 1, 1, 1, NULL), NGX_OK,
+           "the next window comes in time all the same");
+
+    set_clock(9000500 + 3600000, 1020);
+    is_int(take(zone, 1, 1, 1, 1, NULL), NGX_OK, "set forward: a new window");
+    set_clock(9000600, 1120);
+    is_int(take(zone, 1, 1, 1, 1, NULL), NGX_BUSY, "and back: not another");
+
+    for (i = 0, taken = 0; i < 100; i++) {
+        set_clock(9000700 + (int64_t) i * 100, 1220 + (int64_t) i * 100);
+        taken += take(zone, 1, 1, 1, 1, &left) == NGX_OK;
+
+        if (left > WIDTH) {
+            taken += 1000;
+        }
+    }
+
+    is_int(taken, 10, "and from then on one window a second");
+
+    /* another worker's cached time is a little older */
+
+    set_clock(9011000, 11520);
+    (void) take(zone, 2, 1, 2, 1, NULL);
+    set_clock(9010990, 11510);
+    is_int(take(zone, 2, 1, 2, 1, NULL), NGX_BUSY,
+           "a worker that is behind counts in the same window");
+}
+
+
+static void
+test_full(void)
+{
+    uint64_t              i, ok_count, full, first;
+    ngx_spocr_zone_t     *zone;
+    ngx_spocr_zone_use_t  use;
+
+    zone = make_zone(NGX_SPOCR_ZONE_MIN);
+    set_clock(7000000, 1);
+
+    ngx_spocr_zone_use(zone, &use);
+    is_int(use.live, 0, "empty");
+
+    /* a key at its limit, then more keys than there is room for */
+
+    (void) take(zone, 0, 1, 0, NGX_SPOCR_LIMIT_NONE, NULL);
+
+    for (i = 1, ok_count = 0, full = 0, first = 0;
+         i < 3 * use.counters;
+         i++)
+    {
+        switch (take(zone, i, 1, 0, NGX_SPOCR_LIMIT_NONE, NULL)) {
+
+        case NGX_OK:
+            ok_count++;
+            break;
+
+        case NGX_DECLINED:
+            if (full++ == 0) {
+                first = ok_count;
+            }
+            break;
+
+        default:
+            diag("a counter was found that nobody made");
+            ok_count = 1000000;
+        }
+    }
+
+    ok(full > 0, "more than there is room for: full");
+    ok(first * 100 > use.counters * 70,
+       "and not before 70 of 100 were in use (%u of %u)",
+       (unsigned) first, (unsigned) use.counters);
+
+    is_int(take(zone, 0, 1, 0, NGX_SPOCR_LIMIT_NONE, NULL), NGX_BUSY,
+           "a flood pushes no live counter out");           /* C-20 */
+
+    ngx_spocr_zone_use(zone, &use);
+    is_int(use.live, ok_count + 1, "the use is what was taken");
+
+    set_clock(7001000, 1001);
+    ngx_spocr_zone_use(zone, &use);
+
+    for (i = 1000000, ok_count = 0; i < 1000000 + use.counters / 2; i++) {
+        ok_count += take(zone, i, 1, 0, NGX_SPOCR_LIMIT_NONE, NULL) == NGX_OK;
+    }
+
+    is_int(ok_count, use.counters / 2, "what has expired is given away");
+
+    ok(use.size / use.counters <= 160, "%u bytes for a counter, all in all",
+       (unsigned) (use.size / use.counters));
+}
+
+
+/* Random keys, limits and times against a plain array of counts. */
+
+static void
+test_model(void)
+{
+    enum { KEYS = 50, UIDS = 5 };
+
+    static struct { uint64_t end; uint32_t count; } keys[KEYS], uids[UIDS];
+
+    int64_t            now;
+    uint64_t           end;
+    ngx_int_t          rc, expected;
+    ngx_uint_t         i, k, u, wrong;
+    unsigned           seed;
+    ngx_spocr_zone_t  *zone;
+
+    zone = make_zone(NGX_SPOCR_ZONE_MIN);
+    now = 1000000;
+    seed = 3;
+    wrong = 0;
+
+    for (i = 0; i < 300000; i++) {
+        seed = seed * 1103515245 + 12345;
+        now += (seed >> 28) == 0 ? 7 : 0;
+        set_clock(now, now - 900000);
+        end = ngx_spocr_window_end((uint64_t) now, WIDTH);
+
+        k = (seed >> 16) % KEYS;
+        u = k % UIDS;
+
+        if (keys[k].end != end) {
+            keys[k].end = end;
+            keys[k].count = 0;
+        }
+
+        if (uids[u].end != end) {
+            uids[u].end = end;
+            uids[u].count = 0;
+        }
+
+        expected = keys[k].count < 20 && uids[u].count < 120 ? NGX_OK
+                                                             : NGX_BUSY;
+        if (expected == NGX_OK) {
+            keys[k].count++;
+            uids[u].count++;
+        }
+
+        rc = take(zone, k, 20, u, 120, NULL);
+        wrong += rc != expected;
+    }
+
+    is_int(wrong, 0, "300000 decisions equal the model's");
+    is_int(unbalanced, 0, "the lock is taken and released once each time");
+}
+
+
+static void
+test_totals(void)
+{
+    ngx_uint_t         i;
+    ngx_spocr_zone_t  *zone;
+
+    zone = make_zone(NGX_SPOCR_ZONE_MIN);
+
+    for (i = 0; i < 100; i++) {
+        ngx_worker = i;
+        ngx_spocr_zone_count(zone, 3, 2);
+    }
+
+    is_int(ngx_spocr_zone_total(zone, 3), 200, "workers' totals are summed");
+    is_int(ngx_spocr_zone_total(zone, 4), 0, "another total is another");
+}
+
+
+int
+main(void)
+{
+    test_window();
+    test_clock();
+    test_full();
+    test_model();
+    test_totals();
+
+    return done_testing();
+}
