@@ -75,6 +75,7 @@ typedef struct {
     const ngx_spocr_error_t      *error;       /* what was answered */
     ngx_buf_t                    *body;        /* of a JSON error, not sent */
     ngx_uint_t                    step;        /* the one that goes on */
+    const char                   *step_name;   /* that refused, for the log */
     ngx_uint_t                    uri_changes; /* left when broken was set */
     unsigned                      gated:1;     /* the steps were begun */
     unsigned                      passed:1;    /* and all were passed */

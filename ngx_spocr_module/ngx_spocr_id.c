@@ -70,27 +70,40 @@ ngx_spocr_id_parse(const u_char *text, size_t len, uint64_t *ms)
 }
 
 
+/* A key is no id: who sends one here must not find it in a log (C-9). */
+
 ngx_uint_t
 ngx_spocr_id_client_ok(const u_char *text, size_t len)
 {
-    u_char  ch;
-    size_t  i;
+    u_char               ch;
+    size_t               i, match;
+    static const u_char  prefix[] = "spocr_";
 
     if (len == 0 || len > NGX_SPOCR_ID_CLIENT_MAX) {
         return 0;
     }
 
+    match = 0;
+
     for (i = 0; i < len; i++) {
         ch = text[i];
 
-        if ((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
-            || (ch >= '0' && ch <= '9')
-            || ch == '.' || ch == '_' || ch == '-')
+        if (!((ch >= 'a' && ch <= 'z') || (ch >= 'A' && ch <= 'Z')
+              || (ch >= '0' && ch <= '9')
+              || ch == '.' || ch == '_' || ch == '-'))
         {
-            continue;
+            return 0;
         }
 
-        return 0;
+        ch = (u_char) (ch >= 'A' && ch <= 'Z' ? ch | 0x20 : ch);
+
+        /* no character of the prefix but the first begins it again */
+
+        match = (ch == prefix[match]) ? match + 1 : (ch == prefix[0]);
+
+        if (match == sizeof(prefix) - 1) {
+            return 0;
+        }
     }
 
     return 1;

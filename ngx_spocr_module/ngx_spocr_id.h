@@ -31,7 +31,10 @@ void ngx_spocr_id_make(u_char *id, uint64_t ms, const u_char *random);
  */
 ngx_int_t ngx_spocr_id_parse(const u_char *text, size_t len, uint64_t *ms);
 
-/* 1 to 128 of [A-Za-z0-9._-]: a client's X-Request-Id worth keeping (C-3). */
+/*
+ * 1 to 128 of [A-Za-z0-9._-], without "spocr_" in any case: a client's
+ * X-Request-Id worth keeping (C-3).
+ */
 ngx_uint_t ngx_spocr_id_client_ok(const u_char *text, size_t len);
 
 /*

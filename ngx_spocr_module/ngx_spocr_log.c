@@ -19,7 +19,9 @@ ngx_spocr_log_refusal(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
 {
     ngx_log_t                 log;
     ngx_str_t                 id, key_id, uid, reason;
+    ngx_time_t               *tp;
     ngx_uint_t                level, skipped;
+    ngx_msec_int_t            ms;
     const ngx_spocr_error_t  *error;
 
     error = ctx->verdict.error;
@@ -64,10 +66,15 @@ ngx_spocr_log_refusal(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
                  : *ngx_spocr_auth_status(ctx->auth.status);
     }
 
+    tp = ngx_timeofday();
+    ms = (ngx_msec_int_t) ((tp->sec - r->start_sec) * 1000
+                           + (ngx_msec_int_t) (tp->msec - r->start_msec));
+
     ngx_log_error(level, &log, 0,
-                  "spocr: %V refused: %V (%V), uid \"%V\", key \"%V\", "
-                  "client %V", &id, &error->code, &reason, &uid, &key_id,
-                  &r->connection->addr_text);
+                  "spocr: %V refused: %V (%V) in step %s, uid \"%V\", "
+                  "key \"%V\", client %V, %Mms", &id, &error->code, &reason,
+                  ctx->step_name, &uid, &key_id, &r->connection->addr_text,
+                  (ngx_msec_t) ngx_max(ms, 0));
 
     if (skipped) {
         ngx_log_error(level, &log, 0,

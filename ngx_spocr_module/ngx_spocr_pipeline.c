@@ -22,9 +22,11 @@
 #define NGX_SPOCR_SAMPLE_EVERY  16
 
 
-typedef ngx_int_t (*ngx_spocr_step_pt)(ngx_http_request_t *r,
-    ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
-    ngx_spocr_ctx_t *ctx);
+typedef struct {
+    const char   *name;
+    ngx_int_t   (*run)(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
+                       ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
+} ngx_spocr_step_t;
 
 
 static ngx_int_t ngx_spocr_post_read_handler(ngx_http_request_t *r);
@@ -81,13 +83,13 @@ static void ngx_spocr_ctx_cleanup(void *data);
  * answer without a body that it has prepared), or the status of a refusal.
  */
 
-static const ngx_spocr_step_pt  ngx_spocr_steps[] = {
-    ngx_spocr_target_step,
-    ngx_spocr_preflight_step,
-    ngx_spocr_key_step,
-    ngx_spocr_count_step,
-    ngx_spocr_method_step,
-    NULL
+static const ngx_spocr_step_t  ngx_spocr_steps[] = {
+    { "target", ngx_spocr_target_step },
+    { "preflight", ngx_spocr_preflight_step },
+    { "auth", ngx_spocr_key_step },
+    { "limit", ngx_spocr_count_step },
+    { "methods", ngx_spocr_method_step },
+    { NULL, NULL }
 };
 
 
@@ -199,11 +201,12 @@ ngx_spocr_run(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
 
     rc = NGX_OK;
 
-    while (ngx_spocr_steps[ctx->step]) {
+    while (ngx_spocr_steps[ctx->step].run) {
 
-        rc = ngx_spocr_steps[ctx->step](r, smcf, slcf, ctx);
+        rc = ngx_spocr_steps[ctx->step].run(r, smcf, slcf, ctx);
 
         if (rc != NGX_OK) {
+            ctx->step_name = ngx_spocr_steps[ctx->step].name;
             break;
         }
 

@@ -83,6 +83,10 @@ test_client(void)
 
     ok(!client_ok(""), "none are too few");
     ok(client_ok("A.b_c-9"), "letters, digits, dot, underscore, dash");
+    ok(!client_ok("spocr_abc"), "no key");                     /* C-9 */
+    ok(!client_ok("x-SPOCR_abc"), "no key in any case or place");
+    ok(!client_ok("sspocr_"), "nor behind half a prefix");
+    ok(client_ok("spocr-abc"), "but what only looks like one");
     ok(!client_ok("a b"), "no space");
     ok(!client_ok("a\"b"), "no quote");
     ok(!client_ok("a\nb"), "no control");
