@@ -15,6 +15,7 @@ http {
     root %%DIR%%/www;
     large_client_header_buffers 2 4k;
     keepalive_timeout 0;
+    lingering_timeout 100ms;
 
     server {
         listen 127.0.0.1:%%PORT_1%%;
