@@ -98,8 +98,13 @@ ngx_spocr_ctx_t *ngx_spocr_ctx(ngx_http_request_t *r, ngx_uint_t create);
 /* The request's id, made where it does not exist. */
 ngx_str_t ngx_spocr_request_id(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx);
 
-/* Handlers and filters of ngx_spocr_pipeline.c, for registration. */
+/* ngx_spocr_pipeline.c and ngx_spocr_filters.c register what they have. */
 ngx_int_t ngx_spocr_pipeline_init(ngx_conf_t *cf);
+void ngx_spocr_filters_init(void);
+
+/* The verdict stands: no "satisfy any" can overrule it now. */
+void ngx_spocr_stopped(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
+    ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
 
 /* ngx_spocr_variables.c */
 ngx_int_t ngx_spocr_variables_add(ngx_conf_t *cf);

@@ -405,6 +405,7 @@ ngx_spocr_postconfiguration(ngx_conf_t *cf)
 
     ngx_spocr_limit_conf_finish(&smcf->limit, smcf->auth.keys);
     ngx_spocr_forward_init();
+    ngx_spocr_filters_init();
 
     return ngx_spocr_pipeline_init(cf);
 }

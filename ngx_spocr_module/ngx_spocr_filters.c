@@ -1,0 +1,244 @@
+
+/*
+ * The filters of an answer:
+ *
+ *     header      JSON errors, request id, limit headers, CORS
+ *     body        the JSON errors' bodies
+ *
+ * They see the answers of backends, of files and of nginx itself.  Invariant:
+ * an answer that has a header has exactly one id.
+ */
+
+
+#include "ngx_spocr.h"
+#include "ngx_spocr_reply.h"
+
+
+static ngx_int_t ngx_spocr_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_spocr_answer_headers(ngx_http_request_t *r,
+    ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
+static ngx_int_t ngx_spocr_answer_broken(ngx_http_request_t *r,
+    ngx_spocr_ctx_t *ctx);
+static ngx_int_t ngx_spocr_answer_error(ngx_http_request_t *r,
+    ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
+static const ngx_spocr_error_t *ngx_spocr_error_of(ngx_http_request_t *r,
+    ngx_spocr_ctx_t *ctx);
+static ngx_int_t ngx_spocr_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+
+
+static ngx_http_output_header_filter_pt  ngx_spocr_next_header_filter;
+static ngx_http_output_body_filter_pt    ngx_spocr_next_body_filter;
+
+
+static ngx_int_t
+ngx_spocr_header_filter(ngx_http_request_t *r)
+{
+    ngx_spocr_ctx_t       *ctx;
+    ngx_spocr_loc_conf_t  *slcf;
+
+    if (r != r->main) {
+        return ngx_spocr_next_header_filter(r);
+    }
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_spocr_module);
+
+    if (!slcf->enable && !slcf->request_id && !slcf->json_errors) {
+        return ngx_spocr_next_header_filter(r);
+    }
+
+    ctx = ngx_spocr_ctx(r, 1);
+    if (ctx == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (r->http_version < NGX_HTTP_VERSION_10) {
+        return ngx_spocr_answer_broken(r, ctx);
+    }
+
+    if (ngx_spocr_answer_error(r, slcf, ctx) != NGX_OK
+        || ngx_spocr_answer_headers(r, slcf, ctx) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_spocr_next_header_filter(r);
+}
+
+
+/*
+ * A backend's answer that does not begin like HTTP is passed on by nginx as
+ * HTTP/0.9, as if the client had asked for that: garbage without a header or
+ * an id.  It is a bad gateway's.  (Requests of HTTP/0.9 were closed.)
+ */
+
+static ngx_int_t
+ngx_spocr_answer_broken(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
+{
+    if (r->upstream == NULL || ctx->broken) {
+        return NGX_ERROR;
+    }
+
+    /* the body has a length: 1.1 does no harm to a client of 1.0 */
+
+    r->http_version = NGX_HTTP_VERSION_11;
+
+    ctx->broken = 1;
+    ctx->uri_changes = r->uri_changes;
+
+    return ngx_http_filter_finalize_request(r, &ngx_spocr_module,
+                                            NGX_HTTP_BAD_GATEWAY);
+}
+
+
+static ngx_int_t
+ngx_spocr_answer_error(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
+    ngx_spocr_ctx_t *ctx)
+{
+    ngx_str_t                 id;
+    ngx_int_t                 retry_after;
+    ngx_spocr_main_conf_t    *smcf;
+    const ngx_spocr_error_t  *error;
+
+    if (r->err_status < NGX_HTTP_BAD_REQUEST) {
+        return NGX_OK;
+    }
+
+    error = ngx_spocr_error_of(r, ctx);
+
+    if (error == ctx->verdict.error && !ctx->stopped) {
+
+        /* nobody in "satisfy any" let the request in */
+
+        smcf = ngx_http_get_module_main_conf(r, ngx_spocr_module);
+        ngx_spocr_stopped(r, smcf, slcf, ctx);
+    }
+
+    ctx->error = error;
+
+    /* a page that an error_page has for a broken answer is shown as it is */
+
+    if (!(ctx->broken && ctx->uri_changes == r->uri_changes)
+        && !ngx_spocr_reply_is_error_page(r))
+    {
+        return NGX_OK;
+    }
+
+    /* what a step refused is JSON also where nginx's own errors are not */
+
+    if (!slcf->json_errors && error != ctx->verdict.error) {
+        return NGX_OK;
+    }
+
+    id = ngx_spocr_request_id(r, ctx);
+    retry_after = error == ctx->verdict.error ? ctx->verdict.retry_after : -1;
+
+    ctx->body = ngx_spocr_reply_error(r, error, &id, retry_after);
+
+    return ctx->body ? NGX_OK : NGX_ERROR;
+}
+
+
+/*
+ * The error that an error page tells: that of our own refusal, unless
+ * something else failed after it.
+ */
+
+static const ngx_spocr_error_t *
+ngx_spocr_error_of(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
+{
+    ngx_uint_t  status;
+
+    status = r->headers_out.status;
+
+    if (ctx->verdict.error && ctx->verdict.error->status == status) {
+        return ctx->verdict.error;
+    }
+
+    /*
+     * nginx shows 494 as 400.  It is the one 400 that is made before the
+     * request has found its server, and that lets the client finish sending.
+     */
+
+    if (status == NGX_HTTP_BAD_REQUEST && !r->valid_location
+        && r->lingering_close)
+    {
+        return ngx_spocr_error(NGX_SPOCR_ERR_HEADERS_TOO_LARGE);
+    }
+
+    return ngx_spocr_error_of_status(status);
+}
+
+
+static ngx_int_t
+ngx_spocr_answer_headers(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
+    ngx_spocr_ctx_t *ctx)
+{
+    ngx_str_t  id;
+
+    if (slcf->enable) {
+        ngx_spocr_forward_clean_answer(r);
+    }
+
+    if (slcf->request_id) {
+        id = ngx_spocr_request_id(r, ctx);
+
+        if (ngx_spocr_reqid_header(r, &id) != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    if (slcf->limit.headers != NGX_SPOCR_LIMIT_HEADERS_OFF
+        && ngx_spocr_limit_header(r, slcf->limit.headers, &ctx->limit)
+           != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    if (ctx->error
+        && ctx->error == ctx->verdict.error
+        && ctx->error->status == NGX_HTTP_NOT_ALLOWED
+        && ngx_spocr_methods_header(r, &slcf->methods) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    return ngx_spocr_cors_header(r, &slcf->cors);
+}
+
+
+static ngx_int_t
+ngx_spocr_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_chain_t      *out;
+    ngx_spocr_ctx_t  *ctx;
+
+    ctx = (r == r->main) ? ngx_http_get_module_ctx(r, ngx_spocr_module) : NULL;
+
+    if (ctx == NULL || ctx->body == NULL || in == NULL) {
+        return ngx_spocr_next_body_filter(r, in);
+    }
+
+    if (ngx_spocr_reply_error_body(r, in, ctx->body, &out) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (out == NULL) {
+        return NGX_OK;
+    }
+
+    ctx->body = NULL;
+
+    return ngx_spocr_next_body_filter(r, out);
+}
+
+
+void
+ngx_spocr_filters_init(void)
+{
+    ngx_spocr_next_header_filter = ngx_http_top_header_filter;
+    ngx_http_top_header_filter = ngx_spocr_header_filter;
+
+    ngx_spocr_next_body_filter = ngx_http_top_body_filter;
+    ngx_http_top_body_filter = ngx_spocr_body_filter;
+}
