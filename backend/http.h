@@ -1,0 +1,30 @@
+#ifndef BE_HTTP_H
+#define BE_HTTP_H
+
+#include "pool.h"
+
+#define BE_VERSION  "0.1.0"
+
+typedef struct {
+    int          listen_fd;
+    int          queue;          /* calls under way or waiting, at most */
+    be_pool_t   *ocr;
+    be_pool_t   *fetch;
+    json_t      *allowed;        /* URL hosts, ["host:port", ...] */
+} be_http_conf_t;
+
+typedef struct be_http_s  be_http_t;
+
+/* Serves on a socket that listens already.  NULL when it cannot. */
+be_http_t *be_http_start(const be_http_conf_t *conf);
+
+/* No new connections; running calls go on. */
+void be_http_quiesce(be_http_t *h);
+
+/* Calls that are under way. */
+int be_http_running(be_http_t *h);
+
+/* Closes all connections and frees everything. */
+void be_http_stop(be_http_t *h);
+
+#endif

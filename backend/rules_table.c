@@ -1,0 +1,642 @@
+/*
+ * Line items: the rows of a table under its header, or of a receipt without
+ * one.  Called by rules.c.
+ * Invariant: a word of a row goes to one column at most.
+ */
+
+#include <ctype.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "rules.h"
+#include "text.h"
+
+
+#define BE_MAX_COLUMNS  24
+#define BE_MAX_ROWS     200
+
+
+typedef struct {
+    int       concept;
+    int       child;             /* index, or -1: a column nobody asked for */
+    int       row;               /* of its label */
+    be_box_t  box;
+} be_column_t;
+
+typedef struct {
+    be_column_t  v[BE_MAX_COLUMNS];
+    int          n;
+    int          deeper;         /* descriptions stand one row below */
+} be_columns_t;
+
+
+static int
+be_main_column(int c)
+{
+    return c == BE_C_DESCRIPTION || c == BE_C_QTY || c == BE_C_UNIT_PRICE
+           || c == BE_C_AMOUNT;
+}
+
+
+/* How much of a table's head a row is: its number of main columns. */
+
+static int
+be_head_score(const be_rules_t *r, int row)
+{
+    int          i, score = 0, covered = 0, seen[BE_C_CUSTOM] = { 0 };
+    be_hit_t     h;
+    be_labels_t  c;
+    const char  *s = r->l.rows[row].text;
+
+    be_labels_columns(&r->l, row, &c);
+
+    for (i = 0; i < c.n; i++) {
+        covered += c.v[i].to - c.v[i].from;
+
+        if (be_main_column(c.v[i].concept) && !seen[c.v[i].concept]) {
+            seen[c.v[i].concept] = 1;
+            score++;
+        }
+    }
+
+    be_labels_free(&c);
+
+    if (be_scan_money(s, 0, (int) strlen(s), &h) || r->l.rows[row].nsegs < 2
+        || covered * 2 < (int) strlen(s))
+    {
+        return 0;
+    }
+
+    return score;
+}
+
+
+static int
+be_is_sum(const be_rules_t *r, int row)
+{
+    int                i;
+    be_hit_t           h;
+    const be_label_t  *a;
+    const char        *s = r->l.rows[row].text;
+
+    for (i = 0; i < r->labels.n; i++) {
+        a = &r->labels.v[i];
+
+        if (a->row == row && a->weight >= 7
+            && (a->concept == BE_C_TOTAL || a->concept == BE_C_SUBTOTAL)
+            && (be_scan_money(s, a->to, (int) strlen(s), &h)
+                || a->from == 0))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+void
+be_rule_regions(be_rules_t *r)
+{
+    int  row, score, best = 1;
+
+    r->body = -1;
+    r->sums = r->l.nrows;
+
+    for (row = 0; row < r->l.nrows; row++) {
+        score = be_head_score(r, row);
+
+        if (score > best) {
+            best = score;
+            r->body = row;
+        }
+    }
+
+    for (row = r->body >= 0 ? r->body + 1 : 4; row < r->l.nrows; row++) {
+        if (be_is_sum(r, row)) {
+            r->sums = row;
+            break;
+        }
+    }
+}
+
+
+static int
+be_overlaps(const be_box_t *a, const be_box_t *b)
+{
+    return a->x0 < b->x1 && b->x0 < a->x1;
+}
+
+
+static int
+be_child_of(const be_field_t *fd, int concept)
+{
+    int  i;
+
+    for (i = 0; i < fd->nchildren; i++) {
+        if ((int) be_concept_of(fd->children[i].name, 1) == concept) {
+            return i;
+        }
+    }
+
+    return -1;
+}
+
+
+static void
+be_columns_row(const be_rules_t *r, const be_field_t *fd, int row,
+    be_columns_t *out)
+{
+    int           i, j;
+    char         *p;
+    be_box_t      box;
+    be_labels_t   c;
+
+    be_labels_columns(&r->l, row, &c);
+
+    /* a child that the lexicon does not know is sought by its own name */
+
+    for (i = 0; i < fd->nchildren; i++) {
+        if (be_concept_of(fd->children[i].name, 1) == BE_C_NONE) {
+            char  *words = be_strdup(fd->children[i].name);
+
+            for (p = words; *p; p++) {
+                *p = *p == '_' ? ' ' : *p;
+            }
+
+            be_labels_add(&r->l, &c, words, BE_C_CUSTOM + i, 9);
+            free(words);
+        }
+    }
+
+    for (i = 0; i < c.n && out->n < BE_MAX_COLUMNS; i++) {
+        if (c.v[i].row != row) {
+            continue;
+        }
+
+        box = be_row_box(&r->l, row, c.v[i].from, c.v[i].to);
+
+        for (j = 0; j < out->n && !be_overlaps(&out->v[j].box, &box); j++) { }
+
+        if (j < out->n) {
+            if (out->v[j].row < row && c.v[i].concept == BE_C_DESCRIPTION
+                && be_main_column(out->v[j].concept) == 0)
+            {
+                out->v[j].concept = BE_C_DESCRIPTION;
+                out->deeper = 1;
+            }
+            continue;
+        }
+
+        out->v[out->n].concept = c.v[i].concept;
+        out->v[out->n].row = row;
+        out->v[out->n].box = box;
+        out->n++;
+    }
+
+    be_labels_free(&c);
+}
+
+
+static void
+be_columns(const be_rules_t *r, const be_field_t *fd, be_columns_t *out)
+{
+    int              i, j, c, near;
+    const be_row_t  *head = &r->l.rows[r->body], *w;
+    static const int  order[] = { 0, -1, 1 };
+
+    memset(out, 0, sizeof(*out));
+
+    /* a head may have two lines: the neighbours fill the gaps */
+
+    for (i = 0; i < 3; i++) {
+        j = r->body + order[i];
+
+        if (j < 0 || j >= r->l.nrows) {
+            continue;
+        }
+
+        w = &r->l.rows[j];
+        near = fabs((w->box.y0 + w->box.y1) - (head->box.y0 + head->box.y1))
+               < 3.6 * r->l.height;
+
+        if (j == r->body || (near && j < r->sums)) {
+            be_columns_row(r, fd, j, out);
+        }
+    }
+
+    for (i = 0; i < out->n; i++) {
+        c = out->v[i].concept;
+        out->v[i].child = c >= BE_C_CUSTOM ? c - BE_C_CUSTOM
+                                           : be_child_of(fd, c);
+
+        /* of two columns of one kind the first counts, the last for sums */
+
+        for (j = 0; j < i; j++) {
+            if (out->v[j].child == out->v[i].child && out->v[i].child >= 0) {
+                if ((c == BE_C_AMOUNT) == (out->v[i].box.x0
+                                           > out->v[j].box.x0))
+                {
+                    out->v[j].child = -1;
+                } else {
+                    out->v[i].child = -1;
+                }
+            }
+        }
+    }
+}
+
+
+/* The column that a word stands under: the nearest, its middle deciding. */
+
+static int
+be_column_of(const be_columns_t *c, const be_box_t *b)
+{
+    int     i, best = -1;
+    double  d, min = 1e9;
+
+    for (i = 0; i < c->n; i++) {
+        d = fmax(fmax(c->v[i].box.x0 - b->x1, b->x0 - c->v[i].box.x1), 0);
+
+        if (d == 0) {
+            d = -fmin(c->v[i].box.x1, b->x1) + fmax(c->v[i].box.x0, b->x0);
+        }
+
+        if (d < min) {
+            min = d;
+            best = i;
+        }
+    }
+
+    return best;
+}
+
+
+/* Cuts a row at its columns: from[] and to[] are the bytes of each. */
+
+static void
+be_row_cells(const be_rules_t *r, const be_columns_t *c, int row, int *from,
+    int *to)
+{
+    int              i, s, p, q, col, over;
+    be_box_t         box;
+    const be_row_t  *w = &r->l.rows[row];
+    const be_seg_t  *g;
+
+    for (i = 0; i < c->n; i++) {
+        from[i] = to[i] = -1;
+    }
+
+    for (s = 0; s < w->nsegs; s++) {
+        g = &w->segs[s];
+
+        for (i = 0, over = 0; i < c->n; i++) {
+            over += be_overlaps(&c->v[i].box, &g->box);
+        }
+
+        for (p = g->from; p < g->to; p = q + 1) {
+            if (over > 1) {
+                for (q = p; q < g->to && w->text[q] != ' '; q++) { }
+                box = be_row_box(&r->l, row, p, q);
+
+            } else {
+                q = g->to;
+                box = g->box;
+            }
+
+            col = be_column_of(c, &box);
+
+            if (col >= 0) {
+                if (from[col] < 0) {
+                    from[col] = p;
+                }
+                to[col] = q;
+            }
+        }
+    }
+}
+
+
+static be_value_t *
+be_result_row(be_result_t *out, const be_field_t *fd)
+{
+    out->rows = be_grow(out->rows, sizeof(be_value_t *)
+                        * (size_t) (out->nrows + 1));
+    out->rows[out->nrows] = be_alloc(sizeof(be_value_t)
+                                     * (size_t) fd->nchildren);
+
+    return out->rows[out->nrows++];
+}
+
+
+/* A number of a cell, without its unit or currency. */
+
+static int
+be_cell_number(const char *s, int from, int to, be_hit_t *h)
+{
+    int  p = from;
+
+    if (from < 0) {
+        return 0;
+    }
+
+    if (be_scan_money(s, from, to, h)) {
+        return 1;
+    }
+
+    while (p < to && !isdigit((unsigned char) s[p])) {
+        p++;
+    }
+
+    if (p == to) {
+        return 0;
+    }
+
+    memset(h, 0, sizeof(*h));
+    h->from = p;
+    while (p < to && (isdigit((unsigned char) s[p])
+                      || ((s[p] == '.' || s[p] == ',') && p + 1 < to
+                          && isdigit((unsigned char) s[p + 1]))))
+    {
+        p++;
+    }
+    h->to = p;
+
+    return 1;
+}
+
+
+static int
+be_letters(const char *s, int from, int to)
+{
+    int          n = 0;
+    uint32_t     cp;
+    const char  *p = s + from;
+
+    while (from >= 0 && (cp = be_utf8_next(&p, s + to)) != 0) {
+        n += be_is_word(cp) && !(cp >= '0' && cp <= '9');
+    }
+
+    return n;
+}
+
+
+static void
+be_table_cell(const be_rules_t *r, const be_column_t *col,
+    const be_field_t *fd, int row, int from, int to, be_value_t *v)
+{
+    be_hit_t  h;
+    int       number = fd->type == BE_NUMBER || col->concept == BE_C_QTY
+                       || col->concept == BE_C_UNIT_PRICE
+                       || col->concept == BE_C_AMOUNT;
+
+    if (from < 0) {
+        return;
+    }
+
+    if (!number) {
+        be_take(r, v, row, from, to);
+
+    } else if (be_cell_number(r->l.rows[row].text, from, to, &h)) {
+        be_take(r, v, row, h.from, h.to);
+    }
+}
+
+
+/* One row of the table: 1 if it was an item. */
+
+static int
+be_table_row(const be_rules_t *r, const be_columns_t *c,
+    const be_field_t *fd, int row, int *pending, be_result_t *out)
+{
+    int          i, amount = 0, price = 0, has_amount = 0, text = -1, below;
+    int          from[BE_MAX_COLUMNS], to[BE_MAX_COLUMNS];
+    int          f2[BE_MAX_COLUMNS], t2[BE_MAX_COLUMNS];
+    be_hit_t     h;
+    be_value_t  *v;
+    const char  *s = r->l.rows[row].text;
+
+    be_row_cells(r, c, row, from, to);
+
+    for (i = 0; i < c->n; i++) {
+        has_amount |= c->v[i].concept == BE_C_AMOUNT;
+
+        if (c->v[i].concept == BE_C_DESCRIPTION) {
+            text = i;
+        }
+
+        if (from[i] >= 0 && be_scan_money(s, from[i], to[i], &h)) {
+            amount |= c->v[i].concept == BE_C_AMOUNT;
+            price |= c->v[i].concept == BE_C_UNIT_PRICE
+                     || c->v[i].concept == BE_C_QTY;
+        }
+    }
+
+    if (!(has_amount ? amount : price)) {
+        if (text >= 0 && be_letters(s, from[text], to[text]) > 2) {
+            *pending = row;
+        }
+        return 0;
+    }
+
+    v = be_result_row(out, fd);
+
+    for (i = 0; i < c->n; i++) {
+        if (c->v[i].child < 0) {
+            continue;
+        }
+
+        if (i == text) {
+            below = c->deeper && row + 1 < r->sums;
+
+            if (below) {
+                be_row_cells(r, c, row + 1, f2, t2);
+                below = f2[i] >= 0
+                        && be_letters(r->l.rows[row + 1].text, f2[i], t2[i])
+                           > 2;
+            }
+
+            if (below) {
+                be_take(r, &v[c->v[i].child], row + 1, f2[i], t2[i]);
+                continue;
+            }
+
+            /* the name stands above its numbers, as on many receipts */
+
+            if (be_letters(s, from[i], to[i]) < 3 && *pending >= 0) {
+                be_row_cells(r, c, *pending, f2, t2);
+                be_take(r, &v[c->v[i].child], *pending, f2[i], t2[i]);
+                continue;
+            }
+        }
+
+        be_table_cell(r, &c->v[i], &fd->children[c->v[i].child], row, from[i],
+                      to[i], &v[c->v[i].child]);
+    }
+
+    *pending = -1;
+
+    return 1;
+}
+
+
+static void
+be_plain_value(const be_rules_t *r, const be_field_t *fd, be_value_t *v,
+    int concept, int row, int from, int to)
+{
+    int  child = be_child_of(fd, concept);
+
+    if (child >= 0 && to > from) {
+        be_take(r, &v[child], row, from, to);
+    }
+}
+
+
+/* "2 x 3.50", "2 @", a lone small number: a quantity before byte "end". */
+
+static int
+be_plain_qty(const char *s, int from, int end, be_hit_t *h)
+{
+    int  p, q;
+
+    for (p = from; p < end; p++) {
+        if (!isdigit((unsigned char) s[p])
+            || (p > from && s[p - 1] != ' ' && s[p - 1] != 'x'
+                && s[p - 1] != 'X'))
+        {
+            continue;
+        }
+
+        for (q = p; q < end && isdigit((unsigned char) s[q]); q++) { }
+
+        if (q - p <= 3 && (q == end || s[q] == ' ' || s[q] == 'x'
+                           || s[q] == 'X' || s[q] == '@'))
+        {
+            h->from = p;
+            h->to = q;
+            return 1;
+        }
+
+        p = q;
+    }
+
+    return 0;
+}
+
+
+/* An item of a receipt without a table's head: words, then an amount. */
+
+static void
+be_plain_row(const be_rules_t *r, const be_field_t *fd, int row,
+    int *pending, be_result_t *out)
+{
+    int                i, at, n = 0, end;
+    be_hit_t           h, last, before, q;
+    const char        *s = r->l.rows[row].text;
+    be_value_t        *v;
+    const be_label_t  *a;
+
+    memset(&last, 0, sizeof(last));
+    memset(&before, 0, sizeof(before));
+    end = (int) strlen(s);
+
+    for (i = 0; i < r->labels.n; i++) {
+        a = &r->labels.v[i];
+
+        if (a->row == row && a->from < 3 && a->weight >= 6) {
+            *pending = -1;
+            return;
+        }
+    }
+
+    if (be_scan_date(s, 0, end, &h)) {
+        *pending = -1;
+        return;
+    }
+
+    for (at = 0; be_scan_money(s, at, end, &h); at = h.to) {
+        if (h.decimals == 2 || h.currency) {
+            before = last;
+            last = h;
+            n++;
+        }
+    }
+
+    if (n == 0 || be_letters(s, last.to, end) > 3) {
+        *pending = be_letters(s, 0, end) > 2 ? row : -1;
+        return;
+    }
+
+    end = n > 1 ? before.from : last.from;
+
+    if (be_letters(s, 0, end) < 3 && *pending < 0) {
+        return;
+    }
+
+    v = be_result_row(out, fd);
+
+    if (be_plain_qty(s, 0, n > 1 ? before.from : last.from, &q)) {
+        be_plain_value(r, fd, v, BE_C_QTY, row, q.from, q.to);
+
+        if (q.from < 2) {
+            at = q.to;           /* "2 Coffee 7.00" */
+        } else {
+            at = 0;
+            end = be_letters(s, 0, q.from) >= 3 ? q.from : end;
+        }
+
+    } else {
+        at = 0;
+    }
+
+    if (be_letters(s, at, end) >= 3) {
+        be_plain_value(r, fd, v, BE_C_DESCRIPTION, row, at, end);
+
+    } else if (*pending >= 0) {
+        be_plain_value(r, fd, v, BE_C_DESCRIPTION, *pending, 0,
+                       (int) strlen(r->l.rows[*pending].text));
+    }
+
+    if (n > 1) {
+        be_plain_value(r, fd, v, BE_C_UNIT_PRICE, row, before.from,
+                       before.to);
+    }
+
+    be_plain_value(r, fd, v, BE_C_AMOUNT, row, last.from, last.to);
+    *pending = -1;
+}
+
+
+void
+be_rule_table(be_rules_t *r, const be_field_t *fd, be_result_t *out)
+{
+    int           row, pending = -1, misses = 0;
+    be_columns_t  c;
+
+    if (r->body >= 0) {
+        be_columns(r, fd, &c);
+
+        for (row = r->body + 1; row < r->sums && out->nrows < BE_MAX_ROWS
+             && misses < 14; row++)
+        {
+            misses = be_table_row(r, &c, fd, row, &pending, out) ? 0
+                                                                 : misses + 1;
+        }
+
+        if (out->nrows) {
+            return;
+        }
+    }
+
+    if (r->sums == r->l.nrows) {
+        return;
+    }
+
+    for (row = 2, pending = -1; row < r->sums && out->nrows < BE_MAX_ROWS;
+         row++)
+    {
+        be_plain_row(r, fd, row, &pending, out);
+    }
+}

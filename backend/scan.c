@@ -1,0 +1,686 @@
+/*
+ * Finds amounts, dates, times and numbers in a row of text.  Pure.
+ * Invariant: a hit begins and ends at the boundary of a word.
+ */
+
+#include <ctype.h>
+#include <string.h>
+#include <strings.h>
+
+#include "scan.h"
+
+
+static int
+be_digit(const char *s, int at, int to)
+{
+    return at < to && s[at] >= '0' && s[at] <= '9';
+}
+
+
+static int
+be_alpha(const char *s, int at, int to)
+{
+    unsigned char  c = at >= 0 && at < to ? (unsigned char) s[at] : ' ';
+
+    return isalpha(c) || (c >= 0xC3 && c <= 0xD4);
+}
+
+
+static int
+be_digits(const char *s, int at, int to)
+{
+    int  n = 0;
+
+    while (be_digit(s, at + n, to)) {
+        n++;
+    }
+
+    return n;
+}
+
+
+static int
+be_value(const char *s, int at, int n)
+{
+    int  v = 0;
+
+    while (n-- > 0 && v < 100000) {
+        v = v * 10 + (s[at++] - '0');
+    }
+
+    return v;
+}
+
+
+static const char  *be_currencies[] = {
+    "$", "\xE2\x82\xAC", "\xC2\xA3", "\xC2\xA5", "\xEF\xBF\xA5", "RM", "EUR",
+    "USD", "GBP", "CHF", "JPY", "MYR", "SGD", "CAD", "AUD",
+    "\xE5\x86\x86", "Rs.", "Rs", "INR", "kr", NULL
+};
+
+
+/* The length of the currency that ends (or begins) at the byte, or 0. */
+
+static int
+be_currency(const char *s, int from, int to, int at, int before)
+{
+    int  i, n;
+
+    for (i = 0; be_currencies[i] != NULL; i++) {
+        n = (int) strlen(be_currencies[i]);
+
+        if (before) {
+            if (at - n >= from && strncasecmp(s + at - n, be_currencies[i],
+                                              (size_t) n) == 0
+                && (n == 1 || !be_alpha(s, at - n - 1, to)
+                    || (unsigned char) s[at - n] >= 0x80))
+            {
+                return n;
+            }
+
+        } else if (at + n <= to
+                   && strncasecmp(s + at, be_currencies[i], (size_t) n) == 0
+                   && ((unsigned char) s[at] >= 0x80
+                       || !be_alpha(s, at + n, to)))
+        {
+            return n;
+        }
+    }
+
+    return 0;
+}
+
+
+/*
+ * Digits with separators: "1,234.56", "33 535,20", "1.234", "7,855", "100".
+ * Returns the end, and the value and decimals by what the last separator is.
+ */
+
+static int
+be_amount(const char *s, int at, int to, be_hit_t *h)
+{
+    int     i, n, p = at, groups = 0;
+    char    last = 0;
+    double  v = 0, frac = 0, scale = 1;
+
+    n = be_digits(s, p, to);
+    for (i = 0; i < n; i++) {
+        v = v * 10 + (s[p + i] - '0');
+    }
+    p += n;
+    h->decimals = 0;
+
+    while (p < to) {
+        if ((s[p] == ',' || s[p] == '.' || s[p] == '\'')
+            && be_digit(s, p + 1, to))
+        {
+            n = be_digits(s, p + 1, to);
+            i = p + 1;
+
+        } else if (s[p] == ' ' && be_digits(s, p + 1, to) == 3
+                   && (groups || p - at <= 3) && last != ',' && last != '.'
+                   && p + 4 < to && (s[p + 4] == ',' || s[p + 4] == '.')
+                   && be_digits(s, p + 5, to) == 2)
+        {
+            n = 3;
+            i = p + 1;
+
+        } else if ((s[p] == ',' || s[p] == '.') && p + 1 < to
+                   && s[p + 1] == ' ' && be_digits(s, p + 2, to) == 2
+                   && !be_alpha(s, p + 4, to) && last != s[p])
+        {
+            n = 2;               /* "13. 80": a space that OCR has added */
+            i = p + 2;
+
+        } else {
+            break;
+        }
+
+        /* three digits are a group, unless a decimal point was there */
+
+        if (n == 3 && s[p] != last && last != 0 && last != ' ') {
+            break;
+        }
+
+        last = s[p];
+
+        if (n == 3) {
+            groups++;
+            for ( /* void */ ; n > 0; n--, i++) {
+                v = v * 10 + (s[i] - '0');
+            }
+            p = i;
+            continue;
+        }
+
+        h->decimals = n;
+        for ( /* void */ ; n > 0; n--, i++) {
+            scale /= 10;
+            frac += scale * (s[i] - '0');
+        }
+        p = i;
+        break;
+    }
+
+    h->number = v + frac;
+
+    return p;
+}
+
+
+int
+be_scan_money(const char *s, int at, int to, be_hit_t *h)
+{
+    int  p, end, n, q;
+
+    for (p = at; p < to; p++) {
+        if (!be_digit(s, p, to)) {
+            continue;
+        }
+
+        memset(h, 0, sizeof(*h));
+        end = be_amount(s, p, to, h);
+        n = be_currency(s, at, to, p, 1);
+
+        if (n == 0 && p - 1 >= at && s[p - 1] == ' ') {
+            n = be_currency(s, at, to, p - 1, 1);
+        }
+
+        q = p - 1;
+        h->currency = n > 0;
+        n = be_currency(s, at, to, end < to && s[end] == ' ' ? end + 1 : end,
+                        0);
+        h->currency |= n > 0;
+
+        /* part of a word, a rate, a date, a time, a number with dashes */
+
+        if ((q >= 0 && (be_alpha(s, q, to) || s[q] == '/' || s[q] == '#'
+                        || s[q] == '.' || s[q] == ',' || s[q] == ':'
+                        || (s[q] == '-' && q > 0 && s[q - 1] != ' '
+                            && !ispunct((unsigned char) s[q - 1])))
+             && !(h->currency && be_currency(s, at, to, p, 1))
+             && !(s[q] == ':' || (s[q] == '.' && h->decimals == 2)))
+            || (be_alpha(s, end, to) && !n)
+            || (end < to && (s[end] == '%' || s[end] == '/' || s[end] == ':'
+                             || s[end] == '_'))
+            || (end + 1 < to && s[end] == ' ' && s[end + 1] == '%')
+            || (end + 1 < to && s[end] == '-' && be_digit(s, end + 1, to))
+            || (end + 1 < to && s[end] == '.' && be_digit(s, end + 1, to)))
+        {
+            p = end - 1;
+
+            while (p + 1 < to && s[p + 1] != ' ') {
+                p++;
+            }
+            continue;
+        }
+
+        h->from = p;
+        h->to = end;
+
+        /* "-5,60", "- 5,60", "-$8.20" is left without its sign */
+
+        if (p > at && s[p - 1] == '-') {
+            h->from = p - 1;
+            h->number = -h->number;
+
+        } else if (p - 2 >= at && (unsigned char) s[p - 3 < at ? p : p - 3]
+                   == 0xE2 && s[p - 2] == '\x88' && s[p - 1] == '\x92')
+        {
+            h->from = p - 3;
+            h->number = -h->number;
+
+        } else if (end < to && s[end] == '-'
+                   && (end + 1 == to || s[end + 1] == ' '))
+        {
+            h->to = end + 1;
+            h->number = -h->number;
+        }
+
+        return 1;
+    }
+
+    return 0;
+}
+
+
+static const struct {
+    const char  *name;
+    int          month;
+} be_months[] = {
+    { "jan", 1 }, { "j\xC3\xA4n", 1 }, { "feb", 2 }, { "f\xC3\xA9v", 2 },
+    { "fev", 2 }, { "mar", 3 }, { "m\xC3\xA4r", 3 }, { "apr", 4 },
+    { "avr", 4 }, { "may", 5 }, { "mai", 5 }, { "jun", 6 }, { "juin", 6 },
+    { "jul", 7 }, { "juil", 7 }, { "aug", 8 }, { "ao\xC3\xBB", 8 },
+    { "aou", 8 }, { "sep", 9 }, { "oct", 10 }, { "okt", 10 }, { "nov", 11 },
+    { "dec", 12 }, { "dez", 12 }, { "d\xC3\xA9" "c", 12 }, { "mrz", 3 }
+};
+
+
+/* A word that names a month: its length, or 0. */
+
+static int
+be_month(const char *s, int at, int to, int *month)
+{
+    int     n = 0;
+    size_t  i, len;
+
+    while (be_alpha(s, at + n, to)
+           || (at + n < to && ((unsigned char) s[at + n] & 0xC0) == 0x80))
+    {
+        n++;
+    }
+
+    if (n < 3 || n > 10) {
+        return 0;
+    }
+
+    for (i = 0; i < sizeof(be_months) / sizeof(be_months[0]); i++) {
+        len = strlen(be_months[i].name);
+
+        if ((size_t) n >= len
+            && strncasecmp(s + at, be_months[i].name, len) == 0)
+        {
+            *month = be_months[i].month;
+        }
+    }
+
+    /* "juin" and "juil" both begin like "jun" does not */
+
+    return *month ? n : 0;
+}
+
+
+static int
+be_date_ok(be_hit_t *h, int y, int m, int d)
+{
+    int  t;
+
+    if (m > 12 && d <= 12) {
+        t = m;
+        m = d;
+        d = t;
+    }
+
+    if (y < 100) {
+        y += y < 70 ? 2000 : 1900;
+    }
+
+    h->year = y;
+    h->month = m;
+    h->day = d;
+
+    return y >= 1970 && y <= 2079 && m >= 1 && m <= 12 && d >= 1 && d <= 31;
+}
+
+
+static int
+be_gap(const char *s, int p, int to, const char *seps)
+{
+    int  n = 0;
+
+    while (p + n < to && n < 3 && strchr(seps, s[p + n]) != NULL
+           && s[p + n] != '\0')
+    {
+        n++;
+    }
+
+    return n;
+}
+
+
+/* 05/11/2017, 2017-11-05, 17-02-18, 16.09.2013, and with stray spaces */
+
+static int
+be_date_numeric(const char *s, int p, int to, be_hit_t *h)
+{
+    int  i, q = p, n[3], v[3], g;
+
+    for (i = 0; i < 3; i++) {
+        n[i] = be_digits(s, q, to);
+        if (n[i] == 0 || n[i] > 4 || n[i] == 3) {
+            return 0;
+        }
+
+        v[i] = be_value(s, q, n[i]);
+        q += n[i];
+
+        if (i < 2) {
+            g = be_gap(s, q, to, "/-. ");
+            if (g == 0 || (g == 1 && s[q] == ' ') || (g == 3)) {
+                return 0;
+            }
+            q += g;
+        }
+    }
+
+    if (be_alpha(s, q, to) || (q < to && s[q] == ',' && be_digit(s, q + 1, to)))
+    {
+        return 0;
+    }
+
+    h->from = p;
+    h->to = q;
+
+    if (n[0] == 4) {
+        return n[1] <= 2 && n[2] <= 2 && be_date_ok(h, v[0], v[1], v[2]);
+    }
+
+    return n[0] <= 2 && n[1] <= 2 && (n[2] == 4 || n[2] == 2)
+           && be_date_ok(h, v[2], v[1], v[0]);
+}
+
+
+/* 14 MAR 2018, 24. Januar 2014, 04-Jan-18, 1er mars 2020; March 5, 2020 */
+
+static int
+be_date_named(const char *s, int p, int to, be_hit_t *h)
+{
+    int  q = p, n, d = 0, m = 0, y;
+
+    n = be_digits(s, q, to);
+
+    if (n > 2) {
+        return 0;
+    }
+
+    if (n > 0) {
+        d = be_value(s, q, n);
+        q += n;
+        if (q + 1 < to && strchr("snrte", tolower((unsigned char) s[q]))
+            && strchr("tdhr", tolower((unsigned char) s[q + 1])))
+        {
+            q += 2;              /* 1st, 2nd, 3rd, 4th, 1er */
+        }
+        q += be_gap(s, q, to, " .-/,");
+    }
+
+    n = be_month(s, q, to, &m);
+    if (n == 0) {
+        return 0;
+    }
+
+    q += n;
+    q += be_gap(s, q, to, " .-/,'");
+
+    if (d == 0) {
+        n = be_digits(s, q, to);
+        if (n == 0 || n > 2) {
+            return 0;
+        }
+        d = be_value(s, q, n);
+        q += n;
+        if (q + 1 < to && be_alpha(s, q, to)) {
+            q += 2;
+        }
+        q += be_gap(s, q, to, " .,-/");
+    }
+
+    n = be_digits(s, q, to);
+    if (n != 2 && n != 4) {
+        return 0;
+    }
+
+    y = be_value(s, q, n);
+    h->from = p;
+    h->to = q + n;
+
+    return be_date_ok(h, y, m, d);
+}
+
+
+static int
+be_skip(const char *s, int p, int to, const char *what)
+{
+    int  n = (int) strlen(what), q = p;
+
+    while (q < to && s[q] == ' ') {
+        q++;
+    }
+
+    return q + n <= to && memcmp(s + q, what, (size_t) n) == 0 ? q + n - p : 0;
+}
+
+
+/* 2024年3月5日; of an era's year the Western one is not worked out */
+
+static int
+be_date_japanese(const char *s, int p, int to, be_hit_t *h)
+{
+    int         i, q = p, n, g, v[3];
+    const char *after[3] = { "\xE5\xB9\xB4", "\xE6\x9C\x88", "\xE6\x97\xA5" };
+
+    for (i = 0; i < 3; i++) {
+        while (i && q < to && s[q] == ' ') {
+            q++;
+        }
+        n = be_digits(s, q, to);
+        g = n ? be_skip(s, q + n, to, after[i]) : 0;
+        if (g == 0 || n > 4) {
+            return 0;
+        }
+        v[i] = be_value(s, q, n);
+        q += n + g;
+    }
+
+    h->from = p;
+    h->to = q;
+
+    if (v[0] < 100 && p >= 6 && memcmp(s + p - 6, "\xE4\xBB\xA4\xE5\x92\x8C",
+                                       6) == 0)
+    {
+        h->from = p - 6;
+        v[0] += 2018;            /* Reiwa */
+    }
+
+    return be_date_ok(h, v[0], v[1], v[2]);
+}
+
+
+int
+be_scan_date(const char *s, int at, int to, be_hit_t *h)
+{
+    int  p, n;
+
+    for (p = at; p < to; p++) {
+        if (p > 0 && ((be_digit(s, p - 1, to) || be_alpha(s, p - 1, to))
+                      && (unsigned char) s[p - 1] < 0x80))
+        {
+            continue;
+        }
+
+        memset(h, 0, sizeof(*h));
+
+        if (be_date_japanese(s, p, to, h) || be_date_numeric(s, p, to, h)
+            || be_date_named(s, p, to, h))
+        {
+            return 1;
+        }
+
+        /* 25032018, 20180325 */
+
+        n = be_digits(s, p, to);
+
+        if (n == 8 && !be_alpha(s, p + n, to)) {
+            h->from = p;
+            h->to = p + 8;
+
+            if ((be_value(s, p, 2) <= 31 && be_value(s, p + 2, 2) <= 12
+                 && be_value(s, p + 4, 2) == 20
+                 && be_date_ok(h, be_value(s, p + 4, 4),
+                               be_value(s, p + 2, 2), be_value(s, p, 2)))
+                || (be_value(s, p, 2) == 20
+                    && be_date_ok(h, be_value(s, p, 4),
+                                  be_value(s, p + 4, 2),
+                                  be_value(s, p + 6, 2))
+                    && be_value(s, p + 4, 2) <= 12))
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+int
+be_scan_time(const char *s, int at, int to, be_hit_t *h)
+{
+    int  p, n, q, g;
+
+    for (p = at; p < to; p++) {
+        if (!be_digit(s, p, to)) {
+            continue;
+        }
+
+        n = be_digits(s, p, to);
+        q = p + n;
+
+        if (n <= 2 && be_value(s, p, n) < 24
+            && (p == 0 || (!be_alpha(s, p - 1, to) && s[p - 1] != ':'
+                           && s[p - 1] != '.' && s[p - 1] != '/')))
+        {
+            g = q < to && (s[q] == ':' || ((s[q] == 'h' || s[q] == 'H')
+                                           && be_digits(s, q + 1, to) == 2));
+            g = g ? 1 : be_skip(s, q, to, "\xE6\x99\x82");
+
+            if (g && be_digits(s, q + g, to) == 2
+                && be_value(s, q + g, 2) < 60)
+            {
+                memset(h, 0, sizeof(*h));
+                h->from = p;
+                q += g + 2;
+
+                if (q < to && s[q] == ':' && be_digits(s, q + 1, to) == 2) {
+                    q += 3;
+                }
+
+                g = q < to && s[q] == ' ';
+                if (q + g + 1 < to && strchr("aApP", s[q + g])
+                    && strchr("mM", s[q + g + 1])
+                    && !be_alpha(s, q + g + 2, to))
+                {
+                    q += g + 2;
+                }
+
+                q += be_skip(s, q, to, "\xE5\x88\x86");
+                h->to = q;
+
+                return 1;
+            }
+        }
+
+        p += n - 1;
+    }
+
+    return 0;
+}
+
+
+int
+be_scan_phone(const char *s, int at, int to, be_hit_t *h)
+{
+    int  p, q, n, end;
+
+    for (p = at; p < to; p++) {
+        if (!be_digit(s, p, to) && s[p] != '+' && s[p] != '(') {
+            continue;
+        }
+
+        for (q = end = p, n = 0; q < to; q++) {
+            if (be_digit(s, q, to)) {
+                n++;
+                end = q + 1;
+
+            } else if (strchr("+-() ./", s[q]) == NULL) {
+                break;
+            }
+        }
+
+        if (n >= 7 && n <= 15 && !be_alpha(s, end, to)
+            && (p == 0 || !be_alpha(s, p - 1, to)))
+        {
+            memset(h, 0, sizeof(*h));
+            h->from = p;
+            h->to = end;
+            return 1;
+        }
+
+        p = end > p ? end - 1 : p;
+    }
+
+    return 0;
+}
+
+
+int
+be_scan_email(const char *s, int at, int to, be_hit_t *h)
+{
+    int  p, a, b;
+
+    for (p = at; p < to; p++) {
+        if (s[p] != '@') {
+            continue;
+        }
+
+        for (a = p; a > at && (isalnum((unsigned char) s[a - 1])
+                               || strchr("._%+-", s[a - 1])); a--) { }
+        for (b = p + 1; b < to && (isalnum((unsigned char) s[b])
+                                   || strchr(".-", s[b])); b++) { }
+
+        if (a < p && b > p + 3 && memchr(s + p, '.', (size_t) (b - p))) {
+            memset(h, 0, sizeof(*h));
+            h->from = a;
+            h->to = b;
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+int
+be_scan_id(const char *s, int at, int to, be_hit_t *h)
+{
+    int       p, q, digits, end;
+    be_hit_t  other;
+
+    for (p = at; p < to; p = q + 1) {
+        for (q = p, digits = 0; q < to && s[q] != ' '; q++) {
+            digits += be_digit(s, q, to);
+        }
+
+        /* without what punctuation hangs on it */
+
+        for (end = q; end > p && strchr(".,:;)|", s[end - 1]); end--) { }
+        while (p < end && strchr(":#(.|=*", s[p]) && s[p] != '#') {
+            p++;
+        }
+
+        if (digits == 0 || end - p < 2) {
+            continue;
+        }
+
+        if (be_scan_date(s, p, end, &other) && other.from == p
+            && other.to == end && digits != 8)
+        {
+            continue;
+        }
+
+        if (be_scan_money(s, p, end, &other) && other.decimals == 2
+            && other.to - other.from >= end - p - 1)
+        {
+            continue;
+        }
+
+        memset(h, 0, sizeof(*h));
+        h->from = p;
+        h->to = end;
+
+        return 1;
+    }
+
+    return 0;
+}
