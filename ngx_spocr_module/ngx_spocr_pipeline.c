@@ -269,8 +269,11 @@ ngx_spocr_target_step(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
     reason = ngx_spocr_target_check(r->unparsed_uri.data,
                                     r->unparsed_uri.len);
 
-    if (reason == NULL && r->host_start && r->headers_in.host) {
-
+    if (reason == NULL
+        && r->host_start
+        && r->headers_in.host
+        && r->http_version < NGX_HTTP_VERSION_20)
+    {
         /* absolute-form: the host stands in the request line as well */
 
         end = r->request_line.data + r->request_line.len;
