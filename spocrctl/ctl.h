@@ -149,8 +149,8 @@ json_t *ctl_doc_key(const ctl_doc_t *doc, const char *id);
 void ctl_name_check(const char *what, const char *name);
 json_t *ctl_key_need(const ctl_doc_t *doc, const char *id);
 
-/* A new id that is not in the document. */
-char *ctl_id_make(const ctl_doc_t *doc);
+/* A new id, to be freed. */
+char *ctl_id_make(void);
 
 /* Options into a record. */
 void ctl_record_limits(json_t *record, const ctl_opts_t *opts, bool in_key);

@@ -332,7 +332,7 @@ csv_field(const import_t *im, json_t *record, const char *column,
 }
 
 
-/* Takes the record; the fields that are not looked at here, doc_save() does. */
+/* Takes the record; the fields that are not looked at here, ctl_doc_save() does. */
 
 static void
 import_add(import_t *im, json_t *record)
@@ -358,7 +358,7 @@ import_add(import_t *im, json_t *record)
     given = json_object_get(record, "id");
 
     if (given == NULL) {
-        id = ctl_id_make(&im->doc);
+        id = ctl_id_make();
         json_object_set_new(record, "id", ctl_need(json_string(id)));
         free(id);
 

@@ -37,7 +37,7 @@ ctl_key_create(const ctl_opts_t *opts)
 
     ctl_doc_edit(&doc, opts);
 
-    id = opts->id ? ctl_text("%s", opts->id) : ctl_id_make(&doc);
+    id = opts->id ? ctl_text("%s", opts->id) : ctl_id_make();
 
     if (ctl_doc_key(&doc, id)) {
         ctl_die(CTL_USAGE, "there is a key %s already", id);
@@ -308,7 +308,7 @@ ctl_key_rotate(const ctl_opts_t *opts)
                 opts->args[0], state);
     }
 
-    id = opts->id ? ctl_text("%s", opts->id) : ctl_id_make(&doc);
+    id = opts->id ? ctl_text("%s", opts->id) : ctl_id_make();
 
     if (ctl_doc_key(&doc, id)) {
         ctl_die(CTL_USAGE, "there is a key %s already", id);

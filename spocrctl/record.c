@@ -2,7 +2,7 @@
 /*
  * Records: options of the command line to fields, and fields to text.
  *
- * Called by the commands.  What a value may be is not repeated here: doc_save()
+ * Called by the commands.  What a value may be is not repeated here: ctl_doc_save()
  * lets the gateway's own reader judge the whole document.  Only what would be
  * lost on the way there is checked.
  */
@@ -48,27 +48,28 @@ ctl_key_need(const ctl_doc_t *doc, const char *id)
 }
 
 
-/* "key_" and 12 of 32 characters, none of which looks like another. */
+/*
+ * "key_" and 12 of 32 characters, none of which looks like another: 60 random
+ * bits.  Should they ever meet an id that is there, ctl_doc_save() refuses it.
+ */
 
 char *
-ctl_id_make(const ctl_doc_t *doc)
+ctl_id_make(void)
 {
     int                i;
     char              *id;
     unsigned char      random[12];
     static const char  digits[] = "0123456789abcdefghjkmnpqrstvwxyz";
 
-    do {
-        if (getrandom(random, sizeof(random), 0) != (ssize_t) sizeof(random)) {
-            ctl_die(CTL_FAILED, "no random bytes: %s", strerror(errno));
-        }
+    if (getrandom(random, sizeof(random), 0) != (ssize_t) sizeof(random)) {
+        ctl_die(CTL_FAILED, "no random bytes: %s", strerror(errno));
+    }
 
-        id = ctl_text("key_............");
+    id = ctl_text("key_............");
 
-        for (i = 0; i < 12; i++) {
-            id[4 + i] = digits[random[i] % 32];
-        }
-    } while (ctl_doc_key(doc, id));
+    for (i = 0; i < 12; i++) {
+        id[4 + i] = digits[random[i] % 32];
+    }
 
     return id;
 }
