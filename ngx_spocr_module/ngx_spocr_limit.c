@@ -52,6 +52,11 @@ static const ngx_str_t  ngx_spocr_limit_statuses[] = {
     ngx_string("UNAVAILABLE")
 };
 
+static const ngx_str_t  ngx_spocr_limit_sources[] = {
+    ngx_null_string,
+    ngx_string("zone")
+};
+
 
 ngx_int_t
 ngx_spocr_limit_step(const ngx_spocr_limit_conf_t *lcf,
@@ -102,6 +107,7 @@ ngx_spocr_limit_step(const ngx_spocr_limit_conf_t *lcf,
     }
 
     ctx->counted = 1;
+    ctx->source = NGX_SPOCR_LIMIT_SOURCE_ZONE;
     ctx->counts[NGX_SPOCR_LEVEL_KEY] = levels[NGX_SPOCR_LEVEL_KEY].count;
     ctx->counts[NGX_SPOCR_LEVEL_UID] = levels[NGX_SPOCR_LEVEL_UID].count;
     ctx->retry_after = ngx_spocr_window_retry_after(left, spec->window);
@@ -153,6 +159,13 @@ const ngx_str_t *
 ngx_spocr_limit_status(ngx_spocr_limit_status_e status)
 {
     return &ngx_spocr_limit_statuses[status];
+}
+
+
+const ngx_str_t *
+ngx_spocr_limit_source(ngx_spocr_limit_source_e source)
+{
+    return &ngx_spocr_limit_sources[source];
 }
 
 

@@ -53,6 +53,14 @@ typedef enum {
 } ngx_spocr_limit_status_e;
 
 
+/* Where a decision was made; NONE where nothing had to be counted. */
+typedef enum {
+    NGX_SPOCR_LIMIT_SOURCE_NONE = 0,
+    NGX_SPOCR_LIMIT_SOURCE_ZONE,
+    NGX_SPOCR_LIMIT_SOURCE_COUNT
+} ngx_spocr_limit_source_e;
+
+
 /* "spocr_limit": one limit, or off; cycle pool. */
 typedef struct {
     ngx_str_t                 name;
@@ -83,6 +91,7 @@ typedef struct {
 /* Part of the request's context; zeroed memory is a valid beginning. */
 typedef struct {
     ngx_spocr_limit_status_e  status;
+    ngx_spocr_limit_source_e  source;
     uint32_t                  limits[NGX_SPOCR_LEVELS];
     uint32_t                  counts[NGX_SPOCR_LEVELS];
     ngx_msec_t                window;
@@ -127,8 +136,9 @@ ngx_int_t ngx_spocr_limit_remaining(const ngx_spocr_limit_ctx_t *ctx,
 ngx_int_t ngx_spocr_limit_header(ngx_http_request_t *r, ngx_uint_t headers,
     const ngx_spocr_limit_ctx_t *ctx);
 
-/* The name of a status, as $spocr_limit_status and the metrics show it. */
+/* The names of a status and of a source, as variables and metrics have them. */
 const ngx_str_t *ngx_spocr_limit_status(ngx_spocr_limit_status_e status);
+const ngx_str_t *ngx_spocr_limit_source(ngx_spocr_limit_source_e source);
 
 
 #endif /* _NGX_SPOCR_LIMIT_H_INCLUDED_ */

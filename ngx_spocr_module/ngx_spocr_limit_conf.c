@@ -185,7 +185,7 @@ ngx_spocr_limit_parameter(ngx_conf_t *cf, ngx_str_t *value,
 
         if (window == NGX_ERROR || window < 1000 || window > 31536000000) {
             ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                               "invalid window \"%V\": from 1s to 1y is "
+                               "invalid window \"%V\": from 1s to 365d is "
                                "expected", &s);
             return NGX_CONF_ERROR;
         }

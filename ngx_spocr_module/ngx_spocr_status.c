@@ -18,7 +18,8 @@ typedef enum {
     NGX_SPOCR_TOTAL_LIMIT = NGX_SPOCR_TOTAL_AUTH + NGX_SPOCR_AUTH_COUNT,
     NGX_SPOCR_TOTAL_SOURCE = NGX_SPOCR_TOTAL_LIMIT
                              + NGX_SPOCR_LIMIT_STATUS_COUNT,
-    NGX_SPOCR_TOTAL_ERROR = NGX_SPOCR_TOTAL_SOURCE + 1,
+    NGX_SPOCR_TOTAL_ERROR = NGX_SPOCR_TOTAL_SOURCE
+                            + NGX_SPOCR_LIMIT_SOURCE_COUNT,
     NGX_SPOCR_TOTAL_END = NGX_SPOCR_TOTAL_ERROR + NGX_SPOCR_ERR_COUNT
 } ngx_spocr_total_e;
 
@@ -54,7 +55,7 @@ static const ngx_spocr_metrics_family_t  ngx_spocr_status_families[] = {
       ngx_spocr_status_limit },
 
     { "limit_source", "source", "Limit decisions by where they were made",
-      NGX_SPOCR_TOTAL_SOURCE, 1,
+      NGX_SPOCR_TOTAL_SOURCE, NGX_SPOCR_LIMIT_SOURCE_COUNT,
       ngx_spocr_status_source },
 
     { "errors", "code", "Errors of the gateway and of nginx by code",
@@ -64,8 +65,6 @@ static const ngx_spocr_metrics_family_t  ngx_spocr_status_families[] = {
     { NULL, NULL, NULL, 0, 0, NULL }
 };
 
-
-static const ngx_str_t  ngx_spocr_status_zone = ngx_string("zone");
 
 static const ngx_str_t  ngx_spocr_status_json_type =
     ngx_string("application/json");
@@ -115,8 +114,9 @@ ngx_spocr_status_count(ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
                              1);
     }
 
-    if (ctx->limit.counted) {
-        ngx_spocr_zone_count(zone, NGX_SPOCR_TOTAL_SOURCE, 1);
+    if (ctx->limit.source != NGX_SPOCR_LIMIT_SOURCE_NONE) {
+        ngx_spocr_zone_count(zone, NGX_SPOCR_TOTAL_SOURCE + ctx->limit.source,
+                             1);
     }
 
     if (ctx->error) {
@@ -220,7 +220,7 @@ ngx_spocr_status_limit(ngx_uint_t i)
 static const ngx_str_t *
 ngx_spocr_status_source(ngx_uint_t i)
 {
-    return &ngx_spocr_status_zone;
+    return ngx_spocr_limit_source((ngx_spocr_limit_source_e) i);
 }
 
 

@@ -72,9 +72,6 @@ static ngx_http_variable_t  ngx_spocr_variables[] = {
 };
 
 
-static const ngx_str_t  ngx_spocr_variable_zone = ngx_string("zone");
-
-
 ngx_int_t
 ngx_spocr_variables_add(ngx_conf_t *cf)
 {
@@ -136,8 +133,8 @@ ngx_spocr_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
                                      ngx_spocr_limit_status(ctx->limit.status));
 
     case NGX_SPOCR_VAR_LIMIT_SOURCE:
-        return ngx_spocr_variable_text(v, ctx->limit.counted
-                                          ? &ngx_spocr_variable_zone : NULL);
+        return ngx_spocr_variable_text(v,
+                                     ngx_spocr_limit_source(ctx->limit.source));
 
     case NGX_SPOCR_VAR_LIMIT_REMAINING:
 
