@@ -55,7 +55,7 @@ is join(' ', grep { !$row{$_} } $table =~ /`(\w+)`/g), '',
 # the contract's table
 my $contract = slurp('docs/contract.md');
 my %told;
-while ($contract =~ /^\| (\d{3}) \| (.*?) \|$/gm) {
+while ($contract =~ /^ *\| (\d{3}) \| (.*?) \|$/gm) {
     my ($status, $codes) = ($1, $2);
     $told{$_} = $status for $codes =~ /`(\w+)`/g;
 }
