@@ -26,9 +26,10 @@ export CC CFLAGS LDFLAGS NGX_SRC V
 
 # What an "-I" of the nginx headers needs; ngx_auto_config.h is made by the
 # configure step of the module, which $(NGX_READY) stands for.
+NGX_OBJS  = $(B)/nginx
 NGX_INCS  = -isystem "$(NGX_SRC)/src/core" -isystem "$(NGX_SRC)/src/event" \
-            -isystem "$(NGX_SRC)/src/os/unix" -isystem $(B)/nginx
-NGX_READY = $(B)/nginx/ngx_auto_config.h
+            -isystem "$(NGX_SRC)/src/os/unix" -isystem $(NGX_OBJS)
+NGX_READY = $(NGX_OBJS)/ngx_auto_config.h
 
 ifeq ($(V),)
 Q        := @
@@ -48,7 +49,7 @@ LAYER0   := $(wildcard $(patsubst %,$(M)/ngx_spocr_%.c, \
 UNITS    := $(patsubst t/unit/%.c,$(B)/unit/%,$(wildcard t/unit/*.c))
 
 
-.PHONY: all asan bench build check clean deb help lint unit
+.PHONY: all asan backend bench build check clean deb help lint spocrctl unit
 
 build: $(MODULE)              ## the module, build/ngx_spocr_module.so (default)
 
@@ -85,7 +86,7 @@ $(MODULE): config Makefile tools/build-module $(wildcard $(M)/*.[ch])
 	$(SAY) MODULE $@
 	$(Q)tools/build-module
 
-$(NGX_READY): config tools/build-module
+$(B)/nginx/ngx_auto_config.h: config tools/build-module
 	$(SAY) CONF $(B)/nginx
 	$(Q)tools/build-module --configure
 
