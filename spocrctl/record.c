@@ -2,9 +2,9 @@
 /*
  * Records: options of the command line to fields, and fields to text.
  *
- * Called by the commands.  What a value may be is not repeated here: ctl_doc_save()
- * lets the gateway's own reader judge the whole document.  Only what would be
- * lost on the way there is checked.
+ * Called by the commands.  What a value may be is not repeated here:
+ * ctl_doc_save() lets the gateway's own reader judge the whole document.  Only
+ * what would be lost on the way there is checked.
  */
 
 
