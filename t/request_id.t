@@ -28,6 +28,7 @@ http {
         spocr on;
         spocr_limit off;
         proxy_read_timeout 300ms;
+        client_header_timeout 300ms;
 
         location / {
             proxy_pass http://%%BACKEND%%;
@@ -45,6 +46,10 @@ http {
         location = /upload {
             client_max_body_size 10;
             proxy_pass http://%%BACKEND%%;
+        }
+
+        location = /444 {
+            return 444;
         }
 
         location = /down {
@@ -124,6 +129,21 @@ ok $t->wait_log(qr/^\Q@{[$refused->id]}\E 401 \Q$id\E$/m, 'ids.log'),
 ok $t->wait_log(qr/\[notice\].*\Q@{[$refused->id]}\E/),
    'the error log has it too';
 
+# C-1: where nothing is sent the log has an id all the same
+for my $case (['GET /x HTT', 408], ["GET /444 HTTP/1.1\r\nHost: a\r\n\r\n", 444],
+              ["GET /x\r\n", '\d+'])
+{
+    my ($sent, $status) = @$case;
+    my $before = length $t->log('ids.log');
+    my $c = $t->conn;
+    $c->send($sent);
+    ok $c->closed, "$status: closed without an answer";
+    ok wait_for(sub { substr($t->log('ids.log'), $before)
+                      =~ /^req_[0-9a-f]{32} $status -$/m }),
+       "$status: an id in the log";
+}
+
+# C-3: what the client calls it
 for my $case (
     ['a' x 128, 'a' x 128, '128 characters'],
     ['a' x 129, '-', '129 characters'],
@@ -131,6 +151,7 @@ for my $case (
     ['a b', '-', 'a space'],
     ['a"b', '-', 'a quote'],
     ["a\xe9", '-', 'a byte above 127'],
+    ['spocr_abc', '-', 'what may be a key'],
 ) {
     my ($value, $logged, $name) = @$case;
     my $got = $t->get('/x', headers => ['X-Request-Id' => $value]);

@@ -18,6 +18,7 @@
 #   reset=1              no answer: the connection is closed
 #   truncate=1           half of the body, then the connection is closed
 #   garbage=1            bytes that are no HTTP
+#   raw=bytes            these and nothing else, then the connection is closed
 
 package Spocr::Backend;
 
@@ -182,6 +183,12 @@ sub _answer ($c, $req, $do, $drop) {
 
     if ($do->{garbage}) {
         $c->{out} .= "\x01\x02 this is no answer \xff\r\n\r\n";
+        $c->{last} = 1;
+        return;
+    }
+
+    if (defined $do->{raw}) {
+        $c->{out} .= $do->{raw};
         $c->{last} = 1;
         return;
     }
