@@ -26,8 +26,11 @@
 #define NGX_SPOCR_BASE         62
 
 
+/* A copy of a context that has begun is cheaper than to begin a context. */
+
 struct ngx_spocr_digest_s {
     EVP_MD      *md;
+    EVP_MD_CTX  *begun;
     EVP_MD_CTX  *ctx;
 };
 
@@ -122,13 +125,19 @@ ngx_spocr_token_scheme(const u_char *data, size_t len)
 }
 
 
+/* A-Z a-z 0-9 _ -, one bit for each byte. */
+
 static ngx_uint_t
 ngx_spocr_token_char(u_char ch)
 {
-    return (ch >= 'a' && ch <= 'z')
-           || (ch >= 'A' && ch <= 'Z')
-           || (ch >= '0' && ch <= '9')
-           || ch == '_' || ch == '-';
+    static const uint32_t  chars[8] = {
+        0,
+        0x03ff2000,     /* 0-9 and - */
+        0x87fffffe,     /* A-Z and _ */
+        0x07fffffe      /* a-z */
+    };
+
+    return (chars[ch >> 5] >> (ch & 0x1f)) & 1;
 }
 
 
@@ -230,9 +239,12 @@ ngx_spocr_digest_create(void)
     }
 
     digest->md = EVP_MD_fetch(NULL, "SHA256", NULL);
+    digest->begun = EVP_MD_CTX_new();
     digest->ctx = EVP_MD_CTX_new();
 
-    if (digest->md == NULL || digest->ctx == NULL) {
+    if (digest->md == NULL || digest->begun == NULL || digest->ctx == NULL
+        || EVP_DigestInit_ex2(digest->begun, digest->md, NULL) != 1)
+    {
         ngx_spocr_digest_destroy(digest);
         return NULL;
     }
@@ -249,6 +261,7 @@ ngx_spocr_digest_destroy(ngx_spocr_digest_t *digest)
     }
 
     EVP_MD_CTX_free(digest->ctx);
+    EVP_MD_CTX_free(digest->begun);
     EVP_MD_free(digest->md);
     free(digest);
 }
@@ -258,7 +271,7 @@ ngx_int_t
 ngx_spocr_digest(ngx_spocr_digest_t *digest, const u_char *data, size_t len,
     u_char *out)
 {
-    if (EVP_DigestInit_ex2(digest->ctx, digest->md, NULL) != 1
+    if (EVP_MD_CTX_copy_ex(digest->ctx, digest->begun) != 1
         || EVP_DigestUpdate(digest->ctx, data, len) != 1
         || EVP_DigestFinal_ex(digest->ctx, out, NULL) != 1)
     {
