@@ -13,7 +13,6 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <jansson.h>
 #include "ngx_spocr_keyfile.h"
 #include "ngx_spocr_keyfile_entry.h"
 #include "ngx_spocr_keyfile_split.h"
@@ -24,16 +23,24 @@
 #define NGX_SPOCR_FILE_TENANTS   0x04
 #define NGX_SPOCR_FILE_KEYS      0x08
 
+#define NGX_SPOCR_MEMBER_MAX     128
+
 
 typedef struct {
     ngx_spocr_split_t   *split;
     ngx_spocr_entry_t    entry;
     ngx_uint_t           seen;          /* members of the top level */
+
+    /* a member's name; what is cut off would be too long for any purpose */
+    ngx_str_t            name;
+    u_char               name_buf[NGX_SPOCR_MEMBER_MAX];
+
+    ngx_spocr_parser_t   parser;
 } ngx_spocr_keyfile_t;
 
 
 typedef ngx_int_t (*ngx_spocr_keyfile_entry_pt)(ngx_spocr_entry_t *entry,
-    const ngx_str_t *name, const u_char *text, size_t len);
+    const ngx_str_t *name, u_char *text, size_t len);
 
 
 static ngx_int_t ngx_spocr_keyfile_top(ngx_spocr_keyfile_t *file);
@@ -41,18 +48,14 @@ static ngx_int_t ngx_spocr_keyfile_member(ngx_spocr_keyfile_t *file);
 static ngx_int_t ngx_spocr_keyfile_version(ngx_spocr_keyfile_t *file);
 static ngx_int_t ngx_spocr_keyfile_array(ngx_spocr_keyfile_t *file);
 static ngx_int_t ngx_spocr_keyfile_object(ngx_spocr_keyfile_t *file,
-    const char *what, ngx_spocr_keyfile_entry_pt handler);
+    const char *what, const char *bad, ngx_spocr_keyfile_entry_pt handler);
 static ngx_int_t ngx_spocr_keyfile_begin(ngx_spocr_keyfile_t *file);
-static ngx_int_t ngx_spocr_keyfile_name(ngx_spocr_keyfile_t *file,
-    json_t **name);
+static ngx_int_t ngx_spocr_keyfile_name(ngx_spocr_keyfile_t *file);
 static ngx_int_t ngx_spocr_keyfile_next(ngx_spocr_keyfile_t *file, int close,
     ngx_uint_t *more);
 static ngx_int_t ngx_spocr_keyfile_plans(ngx_spocr_keyfile_t *file);
 static ngx_int_t ngx_spocr_keyfile_stop(ngx_spocr_keyfile_t *file,
     const char *reason);
-static ngx_int_t ngx_spocr_time_offset(const u_char *p, size_t len,
-    int *offset);
-static int ngx_spocr_time_digits(const u_char *p, ngx_uint_t n);
 
 
 ngx_spocr_keys_t *
@@ -61,41 +64,48 @@ ngx_spocr_keyfile_read(ngx_spocr_read_pt read, void *rdata,
 {
     ngx_int_t             rc;
     ngx_spocr_keys_t     *keys;
-    ngx_spocr_keyfile_t   file;
+    ngx_spocr_keyfile_t  *file;
 
     memset(err, 0, sizeof(ngx_spocr_keyfile_error_t));
-    memset(&file, 0, sizeof(ngx_spocr_keyfile_t));
 
-    file.entry.err = err;
-
-    file.split = ngx_spocr_split_create(read, rdata);
-    if (file.split == NULL) {
-        (void) ngx_spocr_entry_fail(&file.entry, "out of memory");
-        return NULL;
-    }
-
+    file = malloc(sizeof(ngx_spocr_keyfile_t));
     keys = ngx_spocr_keys_create(alloc, adata);
-    if (keys == NULL) {
-        (void) ngx_spocr_entry_fail(&file.entry, "out of memory");
-        free(file.split);
-        return NULL;
+    rc = NGX_ERROR;
+
+    if (file != NULL && keys != NULL) {
+        file->split = ngx_spocr_split_create(read, rdata);
+        file->seen = 0;
+        file->entry.keys = keys;
+        file->entry.parser = &file->parser;
+        file->entry.err = err;
+        file->entry.line = 0;
+        file->entry.list = NULL;
+
+        if (file->split != NULL) {
+            rc = ngx_spocr_keyfile_top(file);
+            free(file->split);
+        }
     }
 
-    file.entry.keys = keys;
+    free(file);
 
-    rc = ngx_spocr_keyfile_top(&file);
-
-    free(file.split);
-
-    if (rc == NGX_OK && ngx_spocr_keys_finish(keys) != NGX_OK) {
-        file.entry.line = 0;
-        file.entry.where[0] = '\0';
-        rc = ngx_spocr_entry_fail(&file.entry, "out of memory");
+    if (rc == NGX_OK) {
+        rc = ngx_spocr_keys_finish(keys);
     }
 
-    ngx_spocr_keys_abandon(keys);
+    if (keys != NULL) {
+        ngx_spocr_keys_abandon(keys);
+    }
 
-    return (rc == NGX_OK) ? keys : NULL;
+    if (rc == NGX_OK) {
+        return keys;
+    }
+
+    if (err->text[0] == '\0') {
+        strcpy((char *) err->text, "out of memory");
+    }
+
+    return NULL;
 }
 
 
@@ -173,16 +183,15 @@ static ngx_int_t
 ngx_spocr_keyfile_member(ngx_spocr_keyfile_t *file)
 {
     char         quoted[NGX_SPOCR_QUOTE_MAX];
-    json_t      *name;
     ngx_int_t    rc;
     ngx_uint_t   bit;
     const char  *text;
 
-    if (ngx_spocr_keyfile_name(file, &name) != NGX_OK) {
+    if (ngx_spocr_keyfile_name(file) != NGX_OK) {
         return NGX_ERROR;
     }
 
-    text = json_string_value(name);
+    text = (const char *) file->name.data;
 
     bit = strcmp(text, "version") == 0 ? NGX_SPOCR_FILE_VERSION
           : strcmp(text, "plans") == 0 ? NGX_SPOCR_FILE_PLANS
@@ -190,8 +199,7 @@ ngx_spocr_keyfile_member(ngx_spocr_keyfile_t *file)
           : strcmp(text, "keys") == 0 ? NGX_SPOCR_FILE_KEYS
           : 0;
 
-    ngx_spocr_entry_quote(quoted, text, json_string_length(name));
-    json_decref(name);
+    ngx_spocr_entry_quote(quoted, &file->name);
 
     if (bit == 0) {
         return ngx_spocr_entry_fail(&file->entry, "unknown member %s", quoted);
@@ -210,18 +218,22 @@ ngx_spocr_keyfile_member(ngx_spocr_keyfile_t *file)
         break;
 
     case NGX_SPOCR_FILE_PLANS:
-        rc = ngx_spocr_keyfile_object(file, "plans", ngx_spocr_entry_plan);
+        rc = ngx_spocr_keyfile_object(file, "plans",
+                                      "\"plans\" must be an object",
+                                      ngx_spocr_entry_plan);
         break;
 
     case NGX_SPOCR_FILE_TENANTS:
-        rc = ngx_spocr_keyfile_object(file, "tenants", ngx_spocr_entry_tenant);
+        rc = ngx_spocr_keyfile_object(file, "tenants",
+                                      "\"tenants\" must be an object",
+                                      ngx_spocr_entry_tenant);
         break;
 
     default: /* NGX_SPOCR_FILE_KEYS */
         rc = ngx_spocr_keyfile_array(file);
     }
 
-    file->entry.where[0] = '\0';
+    file->entry.list = NULL;
 
     return rc;
 }
@@ -230,22 +242,18 @@ ngx_spocr_keyfile_member(ngx_spocr_keyfile_t *file)
 static ngx_int_t
 ngx_spocr_keyfile_version(ngx_spocr_keyfile_t *file)
 {
-    json_t     *value;
-    ngx_uint_t  known;
+    ngx_spocr_value_t  *value;
 
     if (ngx_spocr_split_value(file->split) != NGX_OK) {
         return ngx_spocr_keyfile_stop(file, NULL);
     }
 
-    value = json_loadb((char *) file->split->text, file->split->len,
-                       JSON_DECODE_ANY, NULL);
+    value = ngx_spocr_value_parse(&file->parser, file->split->text,
+                                  file->split->len, file->split->text_line);
 
-    known = json_is_integer(value)
-            && json_integer_value(value) == NGX_SPOCR_KEYFILE_VERSION;
-
-    json_decref(value);
-
-    if (!known) {
+    if (value == NULL || value->type != NGX_SPOCR_INTEGER
+        || value->integer != NGX_SPOCR_KEYFILE_VERSION)
+    {
         return ngx_spocr_keyfile_stop(file, "\"version\" must be 1");
     }
 
@@ -274,10 +282,13 @@ ngx_spocr_keyfile_array(ngx_spocr_keyfile_t *file)
     }
 
     for (n = 0; more; n++) {
-        snprintf(file->entry.where, sizeof(file->entry.where), "keys[%lu]", n);
+        file->entry.list = "keys";
+        file->entry.member = NULL;
+        file->entry.number = n;
+        file->entry.id.len = 0;
 
         if (ngx_spocr_keyfile_begin(file) != NGX_OK
-            || ngx_spocr_entry_key(&file->entry, n, split->text, split->len)
+            || ngx_spocr_entry_key(&file->entry, split->text, split->len)
                != NGX_OK
             || ngx_spocr_keyfile_next(file, ']', &more) != NGX_OK)
         {
@@ -291,21 +302,15 @@ ngx_spocr_keyfile_array(ngx_spocr_keyfile_t *file)
 
 static ngx_int_t
 ngx_spocr_keyfile_object(ngx_spocr_keyfile_t *file, const char *what,
-    ngx_spocr_keyfile_entry_pt handler)
+    const char *bad, ngx_spocr_keyfile_entry_pt handler)
 {
-    char                quoted[NGX_SPOCR_QUOTE_MAX];
-    json_t             *name;
-    ngx_int_t           rc;
-    ngx_str_t           str;
     ngx_uint_t          more;
     ngx_spocr_split_t  *split;
 
     split = file->split;
 
-    snprintf(file->entry.where, sizeof(file->entry.where), "\"%s\"", what);
-
     if (ngx_spocr_split_peek(split) != '{') {
-        return ngx_spocr_keyfile_stop(file, "must be an object");
+        return ngx_spocr_keyfile_stop(file, bad);
     }
 
     ngx_spocr_split_take(split);
@@ -317,27 +322,18 @@ ngx_spocr_keyfile_object(ngx_spocr_keyfile_t *file, const char *what,
     }
 
     while (more) {
-        snprintf(file->entry.where, sizeof(file->entry.where), "\"%s\"", what);
+        file->entry.list = NULL;
 
-        if (ngx_spocr_keyfile_name(file, &name) != NGX_OK) {
+        if (ngx_spocr_keyfile_name(file) != NGX_OK) {
             return NGX_ERROR;
         }
 
-        str.data = (u_char *) json_string_value(name);
-        str.len = json_string_length(name);
+        file->entry.list = what;
+        file->entry.member = &file->name;
 
-        snprintf(file->entry.where, sizeof(file->entry.where), "%s[%s]", what,
-                 ngx_spocr_entry_quote(quoted, (char *) str.data, str.len));
-
-        rc = ngx_spocr_keyfile_begin(file);
-
-        if (rc == NGX_OK) {
-            rc = handler(&file->entry, &str, split->text, split->len);
-        }
-
-        json_decref(name);
-
-        if (rc != NGX_OK
+        if (ngx_spocr_keyfile_begin(file) != NGX_OK
+            || handler(&file->entry, &file->name, split->text, split->len)
+               != NGX_OK
             || ngx_spocr_keyfile_next(file, '}', &more) != NGX_OK)
         {
             return NGX_ERROR;
@@ -363,12 +359,14 @@ ngx_spocr_keyfile_begin(ngx_spocr_keyfile_t *file)
 }
 
 
-/* A member's name and the colon; the name is the caller's to release. */
+/* A member's name and the colon. */
 
 static ngx_int_t
-ngx_spocr_keyfile_name(ngx_spocr_keyfile_t *file, json_t **name)
+ngx_spocr_keyfile_name(ngx_spocr_keyfile_t *file)
 {
+    size_t              len;
     ngx_spocr_split_t  *split;
+    ngx_spocr_value_t  *value;
 
     split = file->split;
 
@@ -380,14 +378,25 @@ ngx_spocr_keyfile_name(ngx_spocr_keyfile_t *file, json_t **name)
         return NGX_ERROR;
     }
 
-    *name = json_loadb((char *) split->text, split->len, JSON_DECODE_ANY,
-                       NULL);
-    if (*name == NULL) {
+    value = ngx_spocr_value_parse(&file->parser, split->text, split->len,
+                                  split->text_line);
+
+    if (value == NULL) {
         return ngx_spocr_keyfile_stop(file, "a name is not valid JSON");
     }
 
+    /* its text is overwritten by what comes next */
+
+    len = value->text.len;
+    len = (len < NGX_SPOCR_MEMBER_MAX) ? len : NGX_SPOCR_MEMBER_MAX - 1;
+
+    memcpy(file->name_buf, value->text.data, len);
+    file->name_buf[len] = '\0';
+
+    file->name.data = file->name_buf;
+    file->name.len = len;
+
     if (ngx_spocr_split_peek(split) != ':') {
-        json_decref(*name);
         return ngx_spocr_keyfile_stop(file, "\":\" is missing here");
     }
 
@@ -444,8 +453,8 @@ ngx_spocr_keyfile_plans(ngx_spocr_keyfile_t *file)
     }
 
     file->entry.line = plan->line;
-    snprintf(file->entry.where, sizeof(file->entry.where), "tenants[\"%.*s\"]",
-             (int) tenant->uid.len, tenant->uid.data);
+    file->entry.list = "tenants";
+    file->entry.member = &tenant->uid;
 
     return ngx_spocr_entry_fail(&file->entry, "plan \"%.*s\" is not defined "
                                 "under \"plans\"", (int) plan->name.len,
@@ -475,124 +484,4 @@ ngx_spocr_keyfile_stop(ngx_spocr_keyfile_t *file, const char *reason)
     }
 
     return ngx_spocr_entry_fail(&file->entry, "%s", reason);
-}
-
-
-ngx_int_t
-ngx_spocr_time_parse(const u_char *text, size_t len, int64_t *seconds)
-{
-    int            year, month, day, hour, minute, second, offset;
-    int64_t        days;
-    const u_char  *p, *last;
-
-    static const u_char  in_month[] = { 31, 29, 31, 30, 31, 30,
-                                        31, 31, 30, 31, 30, 31 };
-
-    p = text;
-    last = text + len;
-
-    /* "2027-01-01T00:00:00" and at least a "Z" */
-
-    if (len < 20
-        || (year = ngx_spocr_time_digits(p, 4)) < 0 || p[4] != '-'
-        || (month = ngx_spocr_time_digits(p + 5, 2)) < 0 || p[7] != '-'
-        || (day = ngx_spocr_time_digits(p + 8, 2)) < 0 || (p[10] | 32) != 't'
-        || (hour = ngx_spocr_time_digits(p + 11, 2)) < 0 || p[13] != ':'
-        || (minute = ngx_spocr_time_digits(p + 14, 2)) < 0 || p[16] != ':'
-        || (second = ngx_spocr_time_digits(p + 17, 2)) < 0)
-    {
-        return NGX_ERROR;
-    }
-
-    if (year < 1 || month < 1 || month > 12
-        || day < 1 || day > in_month[month - 1]
-        || hour > 23 || minute > 59 || second > 59)
-    {
-        return NGX_ERROR;
-    }
-
-    if (month == 2 && day == 29
-        && (year % 4 != 0 || (year % 100 == 0 && year % 400 != 0)))
-    {
-        return NGX_ERROR;
-    }
-
-    p += 19;
-
-    if (*p == '.') {
-        p++;
-
-        if (p == last || *p < '0' || *p > '9') {
-            return NGX_ERROR;
-        }
-
-        while (p < last && *p >= '0' && *p <= '9') {
-            p++;
-        }
-    }
-
-    if (ngx_spocr_time_offset(p, (size_t) (last - p), &offset) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    /* years begin in March, so that the odd day is the last one */
-
-    if (month <= 2) {
-        month += 12;
-        year--;
-    }
-
-    days = 365 * (int64_t) year + year / 4 - year / 100 + year / 400
-           + (153 * (month - 3) + 2) / 5 + day - 719469;
-
-    *seconds = days * 86400 + hour * 3600 + minute * 60 + second
-               - offset * 60;
-
-    return NGX_OK;
-}
-
-
-/* "Z", "+09:00" or "-02:30"; minutes to the east. */
-
-static ngx_int_t
-ngx_spocr_time_offset(const u_char *p, size_t len, int *offset)
-{
-    int  hour, minute;
-
-    if (len == 1 && (*p | 32) == 'z') {
-        *offset = 0;
-        return NGX_OK;
-    }
-
-    if (len != 6 || (*p != '+' && *p != '-') || p[3] != ':') {
-        return NGX_ERROR;
-    }
-
-    hour = ngx_spocr_time_digits(p + 1, 2);
-    minute = ngx_spocr_time_digits(p + 4, 2);
-
-    if (hour < 0 || hour > 23 || minute < 0 || minute > 59) {
-        return NGX_ERROR;
-    }
-
-    *offset = (*p == '+') ? hour * 60 + minute : -(hour * 60 + minute);
-
-    return NGX_OK;
-}
-
-
-static int
-ngx_spocr_time_digits(const u_char *p, ngx_uint_t n)
-{
-    int  value;
-
-    for (value = 0; n > 0; n--, p++) {
-        if (*p < '0' || *p > '9') {
-            return -1;
-        }
-
-        value = value * 10 + (*p - '0');
-    }
-
-    return value;
 }

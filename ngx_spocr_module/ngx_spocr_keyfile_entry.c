@@ -10,29 +10,24 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <jansson.h>
 #include <stdarg.h>
 #include "ngx_spocr_keyfile_entry.h"
 #include "ngx_spocr_keyfile_fields.h"
 
 
-static json_t *ngx_spocr_entry_load(ngx_spocr_entry_t *entry,
-    const u_char *text, size_t len);
-static ngx_int_t ngx_spocr_entry_refused(ngx_spocr_entry_t *entry,
-    const json_error_t *error);
+static ngx_spocr_value_t *ngx_spocr_entry_load(ngx_spocr_entry_t *entry,
+    u_char *text, size_t len);
 static ngx_int_t ngx_spocr_entry_fields(ngx_spocr_fields_t *fields,
-    const ngx_spocr_field_t *known, json_t *object);
+    const ngx_spocr_field_t *known, const ngx_spocr_value_t *object);
 static ngx_int_t ngx_spocr_entry_limits(ngx_spocr_fields_t *fields,
     const ngx_spocr_limits_set_t **limits);
 static ngx_int_t ngx_spocr_entry_add(ngx_spocr_fields_t *fields);
 
 
 ngx_int_t
-ngx_spocr_entry_key(ngx_spocr_entry_t *entry, ngx_uint_t number,
-    const u_char *text, size_t len)
+ngx_spocr_entry_key(ngx_spocr_entry_t *entry, u_char *text, size_t len)
 {
-    json_t              *object, *id;
-    ngx_int_t            rc;
+    ngx_spocr_value_t   *object, *id;
     ngx_spocr_fields_t   fields;
 
     object = ngx_spocr_entry_load(entry, text, len);
@@ -40,14 +35,12 @@ ngx_spocr_entry_key(ngx_spocr_entry_t *entry, ngx_uint_t number,
         return NGX_ERROR;
     }
 
-    id = json_object_get(object, "id");
+    id = ngx_spocr_value_member(object, "id");
 
-    if (json_is_string(id)
-        && ngx_spocr_field_name_ok(json_string_value(id),
-                                   json_string_length(id)))
+    if (id && id->type == NGX_SPOCR_STRING
+        && ngx_spocr_field_name_ok(&id->text))
     {
-        snprintf(entry->where, sizeof(entry->where), "keys[%lu] (%s)", number,
-                 json_string_value(id));
+        entry->id = id->text;
     }
 
     memset(&fields, 0, offsetof(ngx_spocr_fields_t, named));
@@ -55,15 +48,13 @@ ngx_spocr_entry_key(ngx_spocr_entry_t *entry, ngx_uint_t number,
     fields.in_key = 1;
     fields.flags = NGX_SPOCR_KEY_ALL_SCOPES;
 
-    rc = ngx_spocr_entry_fields(&fields, ngx_spocr_key_fields, object);
-
-    if (rc == NGX_OK) {
-        rc = ngx_spocr_entry_add(&fields);
+    if (ngx_spocr_entry_fields(&fields, ngx_spocr_key_fields, object)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
-    json_decref(object);
-
-    return rc;
+    return ngx_spocr_entry_add(&fields);
 }
 
 
@@ -108,14 +99,13 @@ ngx_spocr_entry_add(ngx_spocr_fields_t *fields)
 
 ngx_int_t
 ngx_spocr_entry_tenant(ngx_spocr_entry_t *entry, const ngx_str_t *uid,
-    const u_char *text, size_t len)
+    u_char *text, size_t len)
 {
-    json_t              *object;
-    ngx_int_t            rc;
+    ngx_spocr_value_t   *object;
     ngx_spocr_fields_t   fields;
     ngx_spocr_tenant_t  *tenant;
 
-    if (!ngx_spocr_field_name_ok((char *) uid->data, uid->len)) {
+    if (!ngx_spocr_field_name_ok(uid)) {
         return ngx_spocr_entry_fail(entry, "a uid must be "
                                     NGX_SPOCR_NAME_RULE);
     }
@@ -139,11 +129,9 @@ ngx_spocr_entry_tenant(ngx_spocr_entry_t *entry, const ngx_str_t *uid,
     memset(&fields, 0, offsetof(ngx_spocr_fields_t, named));
     fields.entry = entry;
 
-    rc = ngx_spocr_entry_fields(&fields, ngx_spocr_tenant_fields, object);
-
-    json_decref(object);
-
-    if (rc != NGX_OK) {
+    if (ngx_spocr_entry_fields(&fields, ngx_spocr_tenant_fields, object)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -156,14 +144,13 @@ ngx_spocr_entry_tenant(ngx_spocr_entry_t *entry, const ngx_str_t *uid,
 
 ngx_int_t
 ngx_spocr_entry_plan(ngx_spocr_entry_t *entry, const ngx_str_t *name,
-    const u_char *text, size_t len)
+    u_char *text, size_t len)
 {
-    json_t              *object;
-    ngx_int_t            rc;
     ngx_spocr_plan_t    *plan;
+    ngx_spocr_value_t   *object;
     ngx_spocr_fields_t   fields;
 
-    if (!ngx_spocr_field_name_ok((char *) name->data, name->len)) {
+    if (!ngx_spocr_field_name_ok(name)) {
         return ngx_spocr_entry_fail(entry, "a plan must be "
                                     NGX_SPOCR_NAME_RULE);
     }
@@ -187,11 +174,9 @@ ngx_spocr_entry_plan(ngx_spocr_entry_t *entry, const ngx_str_t *name,
     memset(&fields, 0, offsetof(ngx_spocr_fields_t, named));
     fields.entry = entry;
 
-    rc = ngx_spocr_entry_fields(&fields, ngx_spocr_plan_fields, object);
-
-    json_decref(object);
-
-    if (rc != NGX_OK) {
+    if (ngx_spocr_entry_fields(&fields, ngx_spocr_plan_fields, object)
+        != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -225,23 +210,33 @@ ngx_spocr_entry_limits(ngx_spocr_fields_t *fields,
 }
 
 
-static json_t *
-ngx_spocr_entry_load(ngx_spocr_entry_t *entry, const u_char *text, size_t len)
+static ngx_spocr_value_t *
+ngx_spocr_entry_load(ngx_spocr_entry_t *entry, u_char *text, size_t len)
 {
-    json_t        *object;
-    json_error_t   error;
+    char                 quoted[NGX_SPOCR_QUOTE_MAX];
+    ngx_spocr_value_t   *object;
+    ngx_spocr_parser_t  *parser;
 
-    object = json_loadb((const char *) text, len,
-                        JSON_REJECT_DUPLICATES|JSON_DECODE_ANY, &error);
+    parser = entry->parser;
+
+    object = ngx_spocr_value_parse(parser, text, len, entry->line);
 
     if (object == NULL) {
-        (void) ngx_spocr_entry_refused(entry, &error);
+        entry->line = parser->line;
+
+        if (parser->twice.data) {
+            ngx_spocr_entry_quote(quoted, &parser->twice);
+            (void) ngx_spocr_entry_fail(entry, "field %s stands twice",
+                                        quoted);
+        } else {
+            (void) ngx_spocr_entry_fail(entry, "%s", parser->error);
+        }
+
         return NULL;
     }
 
-    if (!json_is_object(object)) {
+    if (object->type != NGX_SPOCR_OBJECT) {
         (void) ngx_spocr_entry_fail(entry, "must be an object");
-        json_decref(object);
         return NULL;
     }
 
@@ -249,86 +244,37 @@ ngx_spocr_entry_load(ngx_spocr_entry_t *entry, const u_char *text, size_t len)
 }
 
 
-/*
- * The parser's own message repeats text of the file, which may be anything;
- * only the name of a field that stands twice is taken from it.
- */
-
-static ngx_int_t
-ngx_spocr_entry_refused(ngx_spocr_entry_t *entry, const json_error_t *error)
-{
-    char         quoted[NGX_SPOCR_QUOTE_MAX];
-    const char  *p, *last;
-
-    if (error->line > 1) {
-        entry->line += (ngx_uint_t) error->line - 1;
-    }
-
-    switch (json_error_code(error)) {
-
-    case json_error_duplicate_key:
-        p = strstr(error->text, " near '\"");
-        last = p ? strrchr(p, '"') : NULL;
-
-        if (last == NULL || last <= p + 8) {
-            return ngx_spocr_entry_fail(entry, "a field stands twice");
-        }
-
-        p += 8;
-
-        return ngx_spocr_entry_fail(entry, "field %s stands twice",
-                                    ngx_spocr_entry_quote(quoted, p,
-                                                      (size_t) (last - p)));
-
-    case json_error_invalid_utf8:
-        return ngx_spocr_entry_fail(entry, "bad UTF-8");
-
-    case json_error_null_character:
-    case json_error_null_byte_in_key:
-        return ngx_spocr_entry_fail(entry, "a NUL character in a string");
-
-    case json_error_numeric_overflow:
-        return ngx_spocr_entry_fail(entry, "a number is out of range");
-
-    case json_error_out_of_memory:
-        return ngx_spocr_entry_fail(entry, "out of memory");
-
-    default:
-        return ngx_spocr_entry_fail(entry, "not valid JSON");
-    }
-}
-
-
 static ngx_int_t
 ngx_spocr_entry_fields(ngx_spocr_fields_t *fields,
-    const ngx_spocr_field_t *known, json_t *object)
+    const ngx_spocr_field_t *known, const ngx_spocr_value_t *object)
 {
     char                      quoted[NGX_SPOCR_QUOTE_MAX];
-    json_t                   *value;
-    const char               *name;
+    ngx_spocr_value_t        *value;
     const ngx_spocr_field_t  *field;
 
-    json_object_foreach(object, name, value) {
+    for (value = object->child; value; value = value->next) {
 
         for (field = known; field->name; field++) {
-            if (strcmp(field->name, name) == 0) {
+            if (strcmp(field->name, (char *) value->name.data) == 0) {
                 break;
             }
         }
 
         if (field->name == NULL) {
-            ngx_spocr_entry_quote(quoted, name, strlen(name));
+            ngx_spocr_entry_quote(quoted, &value->name);
             return ngx_spocr_entry_fail(fields->entry, "unknown field %s",
                                         quoted);
         }
 
-        if (field->set(fields, name, value) != NGX_OK) {
+        if (field->set(fields, field->name, value) != NGX_OK) {
             return NGX_ERROR;
         }
     }
 
     for (field = known; field->name; field++) {
-        if (field->required && json_object_get(object, field->name) == NULL) {
+        if (field->required
+            && ngx_spocr_value_member(object, field->name) == NULL)
+        {
             return ngx_spocr_entry_fail(fields->entry, "\"%s\" is missing",
                                         field->name);
         }
@@ -339,28 +285,29 @@ ngx_spocr_entry_fields(ngx_spocr_fields_t *fields,
 
 
 const char *
-ngx_spocr_entry_quote(char *buf, const char *text, size_t len)
+ngx_spocr_entry_quote(char *buf, const ngx_str_t *text)
 {
-    char   *p;
-    size_t  i;
+    char    *p;
+    u_char   ch;
+    size_t   i;
 
     p = buf;
     *p++ = '"';
 
-    for (i = 0; i < len; i++) {
+    for (i = 0; i < text->len; i++) {
 
         if (i == 60) {
             p = stpcpy(p, "...");
             break;
         }
 
-        if (i >= 6 && memcmp(text + i - 6, "spocr_", 6) == 0) {
+        if (i >= 6 && memcmp(text->data + i - 6, "spocr_", 6) == 0) {
             p = stpcpy(p, "...");
             break;
         }
 
-        *p++ = (text[i] >= ' ' && text[i] <= '~' && text[i] != '"')
-               ? text[i] : '?';
+        ch = text->data[i];
+        *p++ = (ch >= ' ' && ch <= '~' && ch != '"') ? (char) ch : '?';
     }
 
     *p++ = '"';
@@ -374,7 +321,7 @@ ngx_int_t
 ngx_spocr_entry_fail(const ngx_spocr_entry_t *entry, const char *fmt, ...)
 {
     int       n;
-    char     *text;
+    char     *text, quoted[NGX_SPOCR_QUOTE_MAX];
     size_t    size;
     va_list   args;
 
@@ -383,8 +330,19 @@ ngx_spocr_entry_fail(const ngx_spocr_entry_t *entry, const char *fmt, ...)
 
     entry->err->line = entry->line;
 
-    n = snprintf(text, size, "%s%s", entry->where,
-                 entry->where[0] ? ": " : "");
+    n = 0;
+
+    if (entry->list && entry->member) {
+        n = snprintf(text, size, "%s[%s]: ", entry->list,
+                     ngx_spocr_entry_quote(quoted, entry->member));
+
+    } else if (entry->list && entry->id.len) {
+        n = snprintf(text, size, "%s[%lu] (%.*s): ", entry->list,
+                     entry->number, (int) entry->id.len, entry->id.data);
+
+    } else if (entry->list) {
+        n = snprintf(text, size, "%s[%lu]: ", entry->list, entry->number);
+    }
 
     va_start(args, fmt);
     vsnprintf(text + n, size - (size_t) n, fmt, args);

@@ -12,6 +12,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ngx_spocr_keyfile.h"
+#include "ngx_spocr_keyfile_json.h"
 
 
 #define NGX_SPOCR_QUOTE_MAX  72
@@ -19,32 +20,39 @@
 
 typedef struct {
     ngx_spocr_keys_t            *keys;
+    ngx_spocr_parser_t          *parser;
     ngx_spocr_keyfile_error_t   *err;
 
     ngx_uint_t                   line;        /* where the entry begins */
-    char                         where[128];  /* "keys[3] (key_abc)" */
+
+    /* for messages: keys[3] (key_abc), tenants["u_acme"] */
+    const char                  *list;        /* NULL: not in a list */
+    const ngx_str_t             *member;      /* NULL: an array */
+    ngx_uint_t                   number;
+    ngx_str_t                    id;          /* of a key, once it is known */
 } ngx_spocr_entry_t;
 
 
 /*
- * Each parses the text and adds the record.  NGX_OK, or NGX_ERROR with *err
- * filled.  The number counts from 0; line is set by the caller.
+ * Each parses the text, which is decoded in place, and adds the record.
+ * NGX_OK, or NGX_ERROR with *err filled.  Line and place are set by the
+ * caller.
  */
-ngx_int_t ngx_spocr_entry_key(ngx_spocr_entry_t *entry, ngx_uint_t number,
-    const u_char *text, size_t len);
+ngx_int_t ngx_spocr_entry_key(ngx_spocr_entry_t *entry, u_char *text,
+    size_t len);
 ngx_int_t ngx_spocr_entry_tenant(ngx_spocr_entry_t *entry,
-    const ngx_str_t *uid, const u_char *text, size_t len);
+    const ngx_str_t *uid, u_char *text, size_t len);
 ngx_int_t ngx_spocr_entry_plan(ngx_spocr_entry_t *entry,
-    const ngx_str_t *name, const u_char *text, size_t len);
+    const ngx_str_t *name, u_char *text, size_t len);
 
 /*
  * A string of the file in a message: quotes around it, 60 characters at most,
  * nothing but ASCII, and what follows "spocr_" is left out, as it may be a
  * key's text.  buf has NGX_SPOCR_QUOTE_MAX bytes.
  */
-const char *ngx_spocr_entry_quote(char *buf, const char *text, size_t len);
+const char *ngx_spocr_entry_quote(char *buf, const ngx_str_t *text);
 
-/* Fills *err: "where: reason"; where may be empty.  Always NGX_ERROR. */
+/* Fills *err: the place and the reason.  Always NGX_ERROR. */
 __attribute__((format(printf, 2, 3)))
 ngx_int_t ngx_spocr_entry_fail(const ngx_spocr_entry_t *entry,
     const char *fmt, ...);

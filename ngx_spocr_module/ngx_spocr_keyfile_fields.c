@@ -15,40 +15,42 @@
 
 
 static ngx_int_t ngx_spocr_field_id(ngx_spocr_fields_t *fields,
-    const char *name, json_t *value);
+    const char *name, ngx_spocr_value_t *value);
 static ngx_int_t ngx_spocr_field_digest(ngx_spocr_fields_t *fields,
-    const char *name, json_t *value);
+    const char *name, ngx_spocr_value_t *value);
 static ngx_int_t ngx_spocr_field_uid(ngx_spocr_fields_t *fields,
-    const char *name, json_t *value);
+    const char *name, ngx_spocr_value_t *value);
 static ngx_int_t ngx_spocr_field_text(ngx_spocr_fields_t *fields,
-    const char *name, json_t *value);
+    const char *name, ngx_spocr_value_t *value);
 static ngx_int_t ngx_spocr_field_scopes(ngx_spocr_fields_t *fields,
-    const char *name, json_t *value);
+    const char *name, ngx_spocr_value_t *value);
 static ngx_int_t ngx_spocr_field_limits(ngx_spocr_fields_t *fields,
-    const char *name, json_t *value);
+    const char *name, ngx_spocr_value_t *value);
 static ngx_int_t ngx_spocr_field_key_status(ngx_spocr_fields_t *fields,
-    const char *name, json_t *value);
+    const char *name, ngx_spocr_value_t *value);
 static ngx_int_t ngx_spocr_field_tenant_status(ngx_spocr_fields_t *fields,
-    const char *name, json_t *value);
+    const char *name, ngx_spocr_value_t *value);
 static ngx_int_t ngx_spocr_field_expires(ngx_spocr_fields_t *fields,
-    const char *name, json_t *value);
+    const char *name, ngx_spocr_value_t *value);
 static ngx_int_t ngx_spocr_field_created(ngx_spocr_fields_t *fields,
-    const char *name, json_t *value);
+    const char *name, ngx_spocr_value_t *value);
 static ngx_int_t ngx_spocr_field_rotated(ngx_spocr_fields_t *fields,
-    const char *name, json_t *value);
+    const char *name, ngx_spocr_value_t *value);
 static ngx_int_t ngx_spocr_field_meta(ngx_spocr_fields_t *fields,
-    const char *name, json_t *value);
+    const char *name, ngx_spocr_value_t *value);
 static ngx_int_t ngx_spocr_field_plan(ngx_spocr_fields_t *fields,
-    const char *name, json_t *value);
+    const char *name, ngx_spocr_value_t *value);
 
+static ngx_uint_t ngx_spocr_field_is_key(const ngx_str_t *text);
+static const char *ngx_spocr_field_string(const ngx_spocr_value_t *value);
 static ngx_int_t ngx_spocr_field_name(ngx_spocr_fields_t *fields,
-    const char *name, json_t *value, ngx_str_t *str);
+    const char *name, ngx_spocr_value_t *value, ngx_str_t *str);
 static ngx_int_t ngx_spocr_field_date(ngx_spocr_fields_t *fields,
-    const char *name, json_t *value, int64_t *seconds);
+    const char *name, ngx_spocr_value_t *value, int64_t *seconds);
 static ngx_int_t ngx_spocr_field_named(ngx_spocr_fields_t *fields,
-    const char *name, json_t *value);
+    const ngx_spocr_value_t *value);
 static ngx_int_t ngx_spocr_field_level(ngx_spocr_fields_t *fields,
-    const char *limit, const char *level, json_t *value,
+    const char *limit, const char *level, ngx_spocr_value_t *value,
     ngx_spocr_limits_t *limits);
 static ngx_int_t ngx_spocr_field_names_full(ngx_spocr_fields_t *fields,
     const ngx_str_t *last, const char *what);
@@ -85,18 +87,25 @@ const ngx_spocr_field_t  ngx_spocr_plan_fields[] = {
 
 
 ngx_uint_t
-ngx_spocr_field_name_ok(const char *text, size_t len)
+ngx_spocr_field_name_ok(const ngx_str_t *text)
 {
     /* ids and uids are logged; a key that was pasted there must not be */
 
-    return ngx_spocr_name_ok((const u_char *) text, len)
-           && strncmp(text, "spocr_", 6) != 0;
+    return ngx_spocr_name_ok(text->data, text->len)
+           && !ngx_spocr_field_is_key(text);
+}
+
+
+static ngx_uint_t
+ngx_spocr_field_is_key(const ngx_str_t *text)
+{
+    return text->len >= 6 && memcmp(text->data, "spocr_", 6) == 0;
 }
 
 
 static ngx_int_t
 ngx_spocr_field_id(ngx_spocr_fields_t *fields, const char *name,
-    json_t *value)
+    ngx_spocr_value_t *value)
 {
     return ngx_spocr_field_name(fields, name, value, &fields->key.id);
 }
@@ -104,25 +113,21 @@ ngx_spocr_field_id(ngx_spocr_fields_t *fields, const char *name,
 
 static ngx_int_t
 ngx_spocr_field_digest(ngx_spocr_fields_t *fields, const char *name,
-    json_t *value)
+    ngx_spocr_value_t *value)
 {
-    const char  *text;
-
-    text = json_string_value(value);
-
-    if (text == NULL) {
+    if (value->type != NGX_SPOCR_STRING) {
         return ngx_spocr_entry_fail(fields->entry,
                                     "\"%s\" must be a string", name);
     }
 
-    if (strncmp(text, "spocr_", 6) == 0) {
+    if (ngx_spocr_field_is_key(&value->text)) {
         return ngx_spocr_entry_fail(fields->entry, "\"%s\" holds a key's "
                                     "text; put its SHA-256 there, and revoke "
                                     "the key if others could read it", name);
     }
 
-    if (ngx_spocr_digest_parse((const u_char *) text,
-                               json_string_length(value), fields->key.digest)
+    if (ngx_spocr_digest_parse(value->text.data, value->text.len,
+                               fields->key.digest)
         != NGX_OK)
     {
         return ngx_spocr_entry_fail(fields->entry, "\"%s\" must be 64 "
@@ -135,7 +140,7 @@ ngx_spocr_field_digest(ngx_spocr_fields_t *fields, const char *name,
 
 static ngx_int_t
 ngx_spocr_field_uid(ngx_spocr_fields_t *fields, const char *name,
-    json_t *value)
+    ngx_spocr_value_t *value)
 {
     ngx_str_t  uid;
 
@@ -157,19 +162,19 @@ ngx_spocr_field_uid(ngx_spocr_fields_t *fields, const char *name,
 
 static ngx_int_t
 ngx_spocr_field_text(ngx_spocr_fields_t *fields, const char *name,
-    json_t *value)
+    ngx_spocr_value_t *value)
 {
     size_t         n;
     const u_char  *p;
 
-    p = (const u_char *) json_string_value(value);
-
-    if (p == NULL) {
+    if (value->type != NGX_SPOCR_STRING) {
         return ngx_spocr_entry_fail(fields->entry,
                                     "\"%s\" must be a string", name);
     }
 
-    for (n = 0; *p; p++) {
+    n = 0;
+
+    for (p = value->text.data; *p; p++) {
 
         if (*p < 0x20 || *p == 0x7f
             || (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0))
@@ -193,22 +198,21 @@ ngx_spocr_field_text(ngx_spocr_fields_t *fields, const char *name,
 
 static ngx_int_t
 ngx_spocr_field_scopes(ngx_spocr_fields_t *fields, const char *name,
-    json_t *value)
+    ngx_spocr_value_t *value)
 {
-    size_t      i;
-    json_t     *scope;
-    uint64_t    bit;
-    ngx_int_t   n;
-    ngx_str_t   str;
+    uint64_t            bit;
+    ngx_int_t           n;
+    ngx_str_t           str;
+    ngx_spocr_value_t  *scope;
 
-    if (!json_is_array(value)) {
+    if (value->type != NGX_SPOCR_ARRAY) {
         return ngx_spocr_entry_fail(fields->entry, "\"%s\" must be an array "
                                     "of strings", name);
     }
 
     fields->flags &= (u_char) ~NGX_SPOCR_KEY_ALL_SCOPES;
 
-    json_array_foreach(value, i, scope) {
+    for (scope = value->child; scope; scope = scope->next) {
 
         if (ngx_spocr_field_name(fields, "a scope", scope, &str) != NGX_OK) {
             return NGX_ERROR;
@@ -227,7 +231,7 @@ ngx_spocr_field_scopes(ngx_spocr_fields_t *fields, const char *name,
 
         if (fields->key.scopes & bit) {
             return ngx_spocr_entry_fail(fields->entry, "scope \"%s\" stands "
-                                        "twice", json_string_value(scope));
+                                        "twice", str.data);
         }
 
         fields->key.scopes |= bit;
@@ -239,24 +243,25 @@ ngx_spocr_field_scopes(ngx_spocr_fields_t *fields, const char *name,
 
 static ngx_int_t
 ngx_spocr_field_limits(ngx_spocr_fields_t *fields, const char *name,
-    json_t *value)
+    ngx_spocr_value_t *value)
 {
-    json_t      *limit;
-    ngx_int_t    rc;
-    const char  *level;
+    ngx_int_t           rc;
+    const char         *level;
+    ngx_spocr_value_t  *limit;
 
-    if (!json_is_object(value)) {
+    if (value->type != NGX_SPOCR_OBJECT) {
         return ngx_spocr_entry_fail(fields->entry, "\"%s\" must be an object",
                                     name);
     }
 
-    json_object_foreach(value, level, limit) {
+    for (limit = value->child; limit; limit = limit->next) {
+        level = (const char *) limit->name.data;
 
         if (strcmp(level, "key") == 0 || strcmp(level, "uid") == 0) {
             rc = ngx_spocr_field_level(fields, "", level, limit,
                                        &fields->limits.main);
         } else {
-            rc = ngx_spocr_field_named(fields, level, limit);
+            rc = ngx_spocr_field_named(fields, limit);
         }
 
         if (rc != NGX_OK) {
@@ -271,18 +276,18 @@ ngx_spocr_field_limits(ngx_spocr_fields_t *fields, const char *name,
 /* "limits":{"upload":{"key":10,"uid":100}} */
 
 static ngx_int_t
-ngx_spocr_field_named(ngx_spocr_fields_t *fields, const char *name,
-    json_t *value)
+ngx_spocr_field_named(ngx_spocr_fields_t *fields,
+    const ngx_spocr_value_t *value)
 {
     char                       quoted[NGX_SPOCR_QUOTE_MAX];
     char                       path[NGX_SPOCR_NAME_LEN_MAX + 2];
-    json_t                    *limit;
     ngx_int_t                  n;
-    ngx_str_t                  str;
-    const char                *level;
+    const char                *name, *level;
+    ngx_spocr_value_t         *limit;
     ngx_spocr_limits_named_t  *named;
 
-    ngx_spocr_entry_quote(quoted, name, strlen(name));
+    name = (const char *) value->name.data;
+    ngx_spocr_entry_quote(quoted, &value->name);
 
     if (strcmp(name, "default") == 0) {
         return ngx_spocr_entry_fail(fields->entry, "limits: \"default\" is "
@@ -290,21 +295,18 @@ ngx_spocr_field_named(ngx_spocr_fields_t *fields, const char *name,
                                     "under \"limits\"");
     }
 
-    if (!ngx_spocr_field_name_ok(name, strlen(name))) {
+    if (!ngx_spocr_field_name_ok(&value->name)) {
         return ngx_spocr_entry_fail(fields->entry, "limits: %s is neither "
                                     "\"key\" nor \"uid\" nor a limit's name",
                                     quoted);
     }
 
-    if (!json_is_object(value)) {
+    if (value->type != NGX_SPOCR_OBJECT) {
         return ngx_spocr_entry_fail(fields->entry, "limits: %s must be an "
                                     "object", quoted);
     }
 
-    str.data = (u_char *) name;
-    str.len = strlen(name);
-
-    n = ngx_spocr_keys_limit_name(fields->entry->keys, &str);
+    n = ngx_spocr_keys_limit_name(fields->entry->keys, &value->name);
 
     if (n < 0) {
         return ngx_spocr_field_names_full(fields,
@@ -323,10 +325,11 @@ ngx_spocr_field_named(ngx_spocr_fields_t *fields, const char *name,
 
     snprintf(path, sizeof(path), "%s.", name);
 
-    json_object_foreach(value, level, limit) {
+    for (limit = value->child; limit; limit = limit->next) {
+        level = (const char *) limit->name.data;
 
         if (strcmp(level, "key") != 0 && strcmp(level, "uid") != 0) {
-            ngx_spocr_entry_quote(quoted, level, strlen(level));
+            ngx_spocr_entry_quote(quoted, &limit->name);
             return ngx_spocr_entry_fail(fields->entry, "limits.%s: unknown "
                                         "field %s", name, quoted);
         }
@@ -344,10 +347,11 @@ ngx_spocr_field_named(ngx_spocr_fields_t *fields, const char *name,
 
 static ngx_int_t
 ngx_spocr_field_level(ngx_spocr_fields_t *fields, const char *limit,
-    const char *level, json_t *value, ngx_spocr_limits_t *limits)
+    const char *level, ngx_spocr_value_t *value, ngx_spocr_limits_t *limits)
 {
+    int64_t       n;
     uint32_t      number;
-    json_int_t    n;
+    ngx_uint_t    integer;
 
     if (level[0] == 'u' && fields->in_key) {
         return ngx_spocr_entry_fail(fields->entry, "limits.%suid: the limit "
@@ -355,20 +359,21 @@ ngx_spocr_field_level(ngx_spocr_fields_t *fields, const char *limit,
                                     limit);
     }
 
-    if (json_is_null(value)) {
+    if (value->type == NGX_SPOCR_NULL) {
         number = NGX_SPOCR_LIMIT_NONE;
 
     } else {
-        n = json_integer_value(value);
+        n = value->integer;
+        integer = (value->type == NGX_SPOCR_INTEGER);
 
-        if (json_is_integer(value) && n == 0) {
+        if (integer && n == 0) {
             return ngx_spocr_entry_fail(fields->entry, "limits.%s%s: 0 is no "
                                         "limit; use \"status\":\"disabled\" "
                                         "to refuse all requests", limit,
                                         level);
         }
 
-        if (!json_is_integer(value) || n < 0 || n > NGX_SPOCR_LIMIT_MAX) {
+        if (!integer || n < 0 || n > NGX_SPOCR_LIMIT_MAX) {
             return ngx_spocr_entry_fail(fields->entry, "limits.%s%s must be "
                                         "an integer from 1 to %d, or null "
                                         "for unlimited", limit, level,
@@ -389,24 +394,34 @@ ngx_spocr_field_level(ngx_spocr_fields_t *fields, const char *limit,
 }
 
 
+/* "" for what is no string. */
+
+static const char *
+ngx_spocr_field_string(const ngx_spocr_value_t *value)
+{
+    return value->type == NGX_SPOCR_STRING ? (const char *) value->text.data
+                                           : "";
+}
+
+
 static ngx_int_t
 ngx_spocr_field_key_status(ngx_spocr_fields_t *fields, const char *name,
-    json_t *value)
+    ngx_spocr_value_t *value)
 {
     const char  *text;
 
-    text = json_string_value(value);
+    text = ngx_spocr_field_string(value);
 
-    if (text && strcmp(text, "active") == 0) {
+    if (strcmp(text, "active") == 0) {
         return NGX_OK;
     }
 
-    if (text && strcmp(text, "disabled") == 0) {
+    if (strcmp(text, "disabled") == 0) {
         fields->flags |= NGX_SPOCR_KEY_DISABLED;
         return NGX_OK;
     }
 
-    if (text && strcmp(text, "revoked") == 0) {
+    if (strcmp(text, "revoked") == 0) {
         fields->flags |= NGX_SPOCR_KEY_REVOKED;
         return NGX_OK;
     }
@@ -418,17 +433,17 @@ ngx_spocr_field_key_status(ngx_spocr_fields_t *fields, const char *name,
 
 static ngx_int_t
 ngx_spocr_field_tenant_status(ngx_spocr_fields_t *fields, const char *name,
-    json_t *value)
+    ngx_spocr_value_t *value)
 {
     const char  *text;
 
-    text = json_string_value(value);
+    text = ngx_spocr_field_string(value);
 
-    if (text && strcmp(text, "active") == 0) {
+    if (strcmp(text, "active") == 0) {
         return NGX_OK;
     }
 
-    if (text && strcmp(text, "disabled") == 0) {
+    if (strcmp(text, "disabled") == 0) {
         fields->flags |= NGX_SPOCR_KEY_DISABLED;
         return NGX_OK;
     }
@@ -440,7 +455,7 @@ ngx_spocr_field_tenant_status(ngx_spocr_fields_t *fields, const char *name,
 
 static ngx_int_t
 ngx_spocr_field_expires(ngx_spocr_fields_t *fields, const char *name,
-    json_t *value)
+    ngx_spocr_value_t *value)
 {
     int64_t  seconds;
 
@@ -458,7 +473,7 @@ ngx_spocr_field_expires(ngx_spocr_fields_t *fields, const char *name,
 
 static ngx_int_t
 ngx_spocr_field_created(ngx_spocr_fields_t *fields, const char *name,
-    json_t *value)
+    ngx_spocr_value_t *value)
 {
     int64_t  seconds;
 
@@ -468,14 +483,10 @@ ngx_spocr_field_created(ngx_spocr_fields_t *fields, const char *name,
 
 static ngx_int_t
 ngx_spocr_field_date(ngx_spocr_fields_t *fields, const char *name,
-    json_t *value, int64_t *seconds)
+    ngx_spocr_value_t *value, int64_t *seconds)
 {
-    const u_char  *text;
-
-    text = (const u_char *) json_string_value(value);
-
-    if (text == NULL
-        || ngx_spocr_time_parse(text, json_string_length(value), seconds)
+    if (value->type != NGX_SPOCR_STRING
+        || ngx_spocr_time_parse(value->text.data, value->text.len, seconds)
            != NGX_OK)
     {
         return ngx_spocr_entry_fail(fields->entry, "\"%s\" must be a date and "
@@ -489,7 +500,7 @@ ngx_spocr_field_date(ngx_spocr_fields_t *fields, const char *name,
 
 static ngx_int_t
 ngx_spocr_field_rotated(ngx_spocr_fields_t *fields, const char *name,
-    json_t *value)
+    ngx_spocr_value_t *value)
 {
     ngx_str_t  id;
 
@@ -501,16 +512,14 @@ ngx_spocr_field_rotated(ngx_spocr_fields_t *fields, const char *name,
 
 static ngx_int_t
 ngx_spocr_field_meta(ngx_spocr_fields_t *fields, const char *name,
-    json_t *value)
+    ngx_spocr_value_t *value)
 {
-    if (!json_is_object(value)) {
+    if (value->type != NGX_SPOCR_OBJECT) {
         return ngx_spocr_entry_fail(fields->entry, "\"%s\" must be an object",
                                     name);
     }
 
-    if (json_object_size(value) != 0
-        && json_dumpb(value, NULL, 0, JSON_COMPACT) > NGX_SPOCR_META_MAX)
-    {
+    if (value->size > NGX_SPOCR_META_MAX) {
         return ngx_spocr_entry_fail(fields->entry, "\"%s\" has more than %d "
                                     "bytes", name, NGX_SPOCR_META_MAX);
     }
@@ -521,7 +530,7 @@ ngx_spocr_field_meta(ngx_spocr_fields_t *fields, const char *name,
 
 static ngx_int_t
 ngx_spocr_field_plan(ngx_spocr_fields_t *fields, const char *name,
-    json_t *value)
+    ngx_spocr_value_t *value)
 {
     ngx_str_t  str;
 
@@ -545,14 +554,12 @@ ngx_spocr_field_plan(ngx_spocr_fields_t *fields, const char *name,
 
 static ngx_int_t
 ngx_spocr_field_name(ngx_spocr_fields_t *fields, const char *name,
-    json_t *value, ngx_str_t *str)
+    ngx_spocr_value_t *value, ngx_str_t *str)
 {
-    const char  *text, *quote;
+    const char  *quote;
 
-    text = json_string_value(value);
-
-    if (text == NULL
-        || !ngx_spocr_field_name_ok(text, json_string_length(value)))
+    if (value->type != NGX_SPOCR_STRING
+        || !ngx_spocr_field_name_ok(&value->text))
     {
         quote = (strchr(name, ' ') != NULL) ? "" : "\"";
 
@@ -560,8 +567,7 @@ ngx_spocr_field_name(ngx_spocr_fields_t *fields, const char *name,
                                     NGX_SPOCR_NAME_RULE, quote, name, quote);
     }
 
-    str->data = (u_char *) text;
-    str->len = json_string_length(value);
+    *str = value->text;
 
     return NGX_OK;
 }

@@ -11,7 +11,6 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
-#include <jansson.h>
 #include "ngx_spocr_keyfile_entry.h"
 
 
@@ -24,8 +23,8 @@
 
 
 /*
- * What the fields of one entry are collected in; strings belong to the JSON
- * value.  Zeroed up to named by the caller.
+ * What the fields of one entry are collected in; strings belong to the
+ * values.  Zeroed up to named by the caller.
  */
 
 typedef struct {
@@ -43,7 +42,7 @@ typedef struct {
 typedef struct {
     const char   *name;                     /* NULL: end of the table */
     ngx_int_t   (*set)(ngx_spocr_fields_t *fields, const char *name,
-                       json_t *value);
+                       ngx_spocr_value_t *value);
     unsigned      required:1;
 } ngx_spocr_field_t;
 
@@ -54,7 +53,7 @@ extern const ngx_spocr_field_t  ngx_spocr_plan_fields[];
 
 
 /* The rule above. */
-ngx_uint_t ngx_spocr_field_name_ok(const char *text, size_t len);
+ngx_uint_t ngx_spocr_field_name_ok(const ngx_str_t *text);
 
 
 #endif /* _NGX_SPOCR_KEYFILE_FIELDS_H_INCLUDED_ */

@@ -293,9 +293,9 @@ test_structure(void)
     refused("{\"" SECRET "\":1}", 1, "unknown member \"spocr_...\"");
     refused("{\"version\":1,\"keys\":{}}", 1, "\"keys\" must be an array");
     refused("{\"version\":1,\"keys\":null}", 1, "\"keys\" must be an array");
-    refused("{\"version\":1,\"plans\":[]}", 1, "\"plans\": must be an object");
+    refused("{\"version\":1,\"plans\":[]}", 1, "\"plans\" must be an object");
     refused("{\"version\":1,\"tenants\":1}", 1,
-            "\"tenants\": must be an object");
+            "\"tenants\" must be an object");
     refused("{\"version\":1,\"keys\":[]}\n{}", 2,
             "text after the end of the object");
     refused("{\"version\":1,\"keys\":[]}x", 1,
@@ -492,7 +492,7 @@ test_duplicates(void)
     refused(KEY(",\"meta\":{\"a\":1,\"a\":2}"), 1,
             "keys[0]: field \"a\" stands twice");
     refused(KEY(",\"meta\":{\"" SECRET "\":1,\"" SECRET "\":2}"), 1,
-            "keys[0]: a field stands twice");
+            "keys[0]: field \"spocr_...\" stands twice");
     refused(KEY(",\"scopes\":[\"ocr\",\"ocr\"]"), 1,
             "keys[0] (key_1): scope \"ocr\" stands twice");
     refused("{\"version\":1,\"keys\":[],\"tenants\":{\n"
