@@ -1,0 +1,361 @@
+# The servers that are measured, each with one worker: a backend that answers
+# 2 KB from memory, and in front of it bare nginx, nginx with what it brings
+# along for the job, and nginx with this module.
+#
+#   my $site = Bench::Site->new(keys => 10_000, uids => 1_000);
+#   $site->start('backend');
+#   my $pid = $site->start('module');      # the worker's
+#   $site->port('module'), $site->list('good')
+#   $site->stop('module');                 # all of them where none is named
+#
+# Lists of keys, in files with a line each: good; few (a hundred of these);
+# none (a request without a key); unknown (well-formed, but nobody's).
+# Targets: / is allowed, /tight has a limit that is used up after a request.
+#
+# single => 1 runs each nginx in one process, as Bench::Instructions wants it.
+# All files are in a temporary folder.  Sockets are TCP, as they are in front
+# of a real backend; with unix sockets a peer that reads wakes the writer up,
+# and the number of wake-ups is different each time.
+
+package Bench::Site;
+
+use v5.36;
+use Cwd qw(abs_path);
+use Digest::SHA qw(sha256_hex);
+use File::Temp ();
+use IO::Socket::INET;
+use POSIX qw(WNOHANG);
+use Time::HiRes qw(sleep time);
+
+sub new ($class, %o) {
+    my $dir = File::Temp->newdir('spocr-bench-XXXXXX', TMPDIR => 1);
+    chmod 0755, $dir;
+
+    return bless {
+        keys => 10_000, uids => 1_000, zone => '8m', single => 0, %o,
+        tmp => $dir, dir => "$dir", pids => {}, ports => {}, owner => $$,
+        nginx => $ENV{SPOCR_NGINX} // '/usr/sbin/nginx',
+        module => abs_path($ENV{SPOCR_MODULE}
+                           // 'build/ngx_spocr_module.so'),
+    }, $class;
+}
+
+sub dir ($self) { $self->{dir} }
+
+sub version ($self) {
+    return `$self->{nginx} -v 2>&1` =~ m{nginx/([\d.]+)} ? $1 : '?';
+}
+
+
+# -- keys --
+
+# A key of the length that spocrctl makes; always the same ones, so that
+# counts of instructions can be compared.
+sub key_text ($class, $name) { 'spocr_' . substr sha256_hex($name), 0, 36 }
+
+# The path of a list of keys, which is made where it does not exist.
+sub list ($self, $name) {
+    my $path = "$self->{dir}/$name.keys";
+    return $path if -f $path;
+
+    my $n = $name eq 'none' ? 0 : $name eq 'few' ? 100 : $self->{keys};
+    my $what = $name eq 'unknown' ? 'unknown' : 'key';
+    my @keys = $n ? map { $self->key_text("$what $_") } 0 .. $n - 1 : '-';
+    return $self->file("$name.keys", join '', map { "$_\n" } @keys);
+}
+
+sub _uid ($self, $i) { sprintf 'u_%05d', $i % $self->{uids} }
+
+sub _key_file ($self) {
+    my @records = map {
+        sprintf '{"id":"key_%06d","sha256":"%s","uid":"%s","name":"bench %d",'
+                . '"scopes":["ocr","upload","read"],"status":"active"}',
+                $_, sha256_hex($self->key_text("key $_")), $self->_uid($_), $_
+    } 0 .. $self->{keys} - 1;
+
+    my $path = $self->file('keys.json', qq({"version":1,"keys":[\n)
+                                        . join(",\n", @records) . "\n]}\n");
+    chmod 0600, $path;
+    return $path;
+}
+
+sub _key_map ($self) {
+    return $self->file('stock.map', join '', map {
+        '"Bearer ' . $self->key_text("key $_") . '" ' . $self->_uid($_) . ";\n"
+    } 0 .. $self->{keys} - 1);
+}
+
+sub file ($self, $name, $text) {
+    my $path = "$self->{dir}/$name";
+    open my $out, '>:raw', $path or die "cannot write $path: $!\n";
+    print {$out} $text;
+    close $out or die "cannot write $path: $!\n";
+    return $path;
+}
+
+
+# -- configurations --
+
+# A free port; a UDP socket on the same number keeps it ours.
+sub port ($self, $name) {
+    return $self->{ports}{$name}[0] if $self->{ports}{$name};
+
+    for (1 .. 200) {
+        my $port = 20000 + int rand 10000;
+        my $lock = IO::Socket::INET->new(
+            Proto => 'udp', LocalAddr => "127.0.0.1:$port") or next;
+        my $probe = IO::Socket::INET->new(
+            Proto => 'tcp', LocalAddr => "127.0.0.1:$port", Listen => 1,
+            ReuseAddr => 1) or next;
+        close $probe;
+        $self->{ports}{$name} = [$port, $lock];
+        return $port;
+    }
+    die "no free port\n";
+}
+
+sub address ($self, $name) {
+    return '127.0.0.1:' . $self->port($name);
+}
+
+# What all of them have in common: no access log, connections that stay open.
+sub _conf ($self, $name, $http, $server) {
+    my $dir = $self->{dir};
+    my $listen = $self->address($name);
+    my $main = $name eq 'module' ? "load_module $self->{module};\n" : '';
+    $main .= "master_process off;\n" if $self->{single};
+    $main .= "user root;\n" if !$>;
+    my $temp = join '', map { "    ${_}_temp_path $dir/$name.$_;\n" }
+                        qw(client_body proxy fastcgi uwsgi scgi);
+    return <<"EOF";
+${main}daemon off;
+worker_processes 1;
+pid $dir/$name.pid;
+error_log $dir/$name.log warn;
+events { worker_connections 1024; }
+http {
+$temp    access_log off;
+    keepalive_timeout 1h;
+    keepalive_requests 1000000000;
+$http
+    server {
+        listen $listen;
+$server
+    }
+}
+EOF
+}
+
+my $pass = <<'EOF';
+            proxy_pass http://backend;
+            proxy_http_version 1.1;
+            proxy_set_header Connection "";
+EOF
+
+sub conf ($self, $name) {
+    my $method = "_conf_$name";
+    return $self->$method(<<"EOF");
+    upstream backend {
+        server @{[$self->address('backend')]};
+        keepalive 128;
+        keepalive_requests 1000000000;
+    }
+EOF
+}
+
+# An answer like that of the real one: 2 KB of JSON.
+sub _conf_backend ($self, $) {
+    my $field = '{"key":"total","value":"1234.56","match_ratio":1},';
+    my $body = '{"fields":[' . $field x 40 . '{}]}';
+    return $self->_conf('backend', '', <<"EOF");
+        default_type application/json;
+        location / { return 200 '$body'; }
+EOF
+}
+
+sub _conf_bare ($self, $upstream) {
+    return $self->_conf('bare', $upstream, <<"EOF");
+        location / {
+$pass        }
+EOF
+}
+
+# What nginx brings along: keys by a map, two zones, an id, errors in JSON.
+# Refusals are not logged; limit_req would write a line for each of them.
+sub _conf_stock ($self, $upstream) {
+    my $identity = <<'EOF';
+            proxy_set_header X-Request-Id $request_id;
+            proxy_set_header X-Uid $uid;
+            proxy_set_header Authorization "";
+EOF
+
+    return $self->_conf('stock', <<"EOF", <<"EOS");
+$upstream
+    map_hash_max_size 65536;
+    map_hash_bucket_size 128;
+    map \$http_authorization \$uid {
+        default "";
+        include @{[$self->_key_map]};
+    }
+    map \$http_authorization \$refusal {
+        default 403;
+        "" 401;
+    }
+    limit_req_zone \$http_authorization zone=key:8m rate=1000000r/s;
+    limit_req_zone \$uid zone=uid:8m rate=1000000r/s;
+    limit_req_zone \$http_authorization zone=tight_key:8m rate=1r/m;
+    limit_req_zone \$uid zone=tight_uid:8m rate=1r/m;
+    limit_req_status 429;
+    limit_req_log_level info;
+EOF
+        add_header X-Request-Id \$request_id always;
+        error_page 401 \@401;
+        error_page 403 \@403;
+        error_page 429 \@429;
+
+        set \$refused "";
+        if (\$uid = "") { set \$refused \$refusal; }
+        if (\$refused = 401) { return 401; }
+        if (\$refused = 403) { return 403; }
+
+        location / {
+            limit_req zone=key burst=1000000 nodelay;
+            limit_req zone=uid burst=1000000 nodelay;
+$pass$identity        }
+        location /tight {
+            limit_req zone=tight_key;
+            limit_req zone=tight_uid;
+$pass$identity        }
+@{[$self->_stock_error(401, 'unauthorized', 'No valid API key')]}
+@{[$self->_stock_error(403, 'forbidden', 'The API key is not valid')]}
+@{[$self->_stock_error(429, 'rate_limited', 'Rate limit exceeded')]}
+EOS
+}
+
+sub _stock_error ($self, $status, $code, $message) {
+    return <<"EOF";
+        location \@$status {
+            default_type application/json;
+            add_header X-Request-Id \$request_id always;
+            add_header Cache-Control no-store always;
+            return $status '{"error":{"code":"$code","message":"$message","requestId":"\$request_id"}}';
+        }
+EOF
+}
+
+sub _conf_module ($self, $upstream) {
+    return $self->_conf('module', <<"EOF", <<"EOS");
+$upstream
+    spocr_keys file=@{[$self->_key_file]};
+    spocr_zone zone=spocr:$self->{zone};
+EOF
+        spocr on;
+        spocr_limit key=1000000000 uid=1000000000 window=60s;
+        location / {
+$pass        }
+        location /tight {
+            spocr_limit name=tight key=1 uid=1 window=3600s;
+$pass        }
+        location = /status { spocr off; spocr_status json; }
+EOS
+}
+
+
+# -- processes --
+
+# Starts it and waits until it listens; the pid of its worker, or with
+# single => 1 of the one process.  @before is a command such as valgrind's.
+sub start ($self, $name, @before) {
+    my $dir = $self->{dir};
+    my $conf = $self->file("$name.conf", $self->conf($name));
+
+    my $pid = fork // die "cannot fork: $!\n";
+    if (!$pid) {
+        $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE);
+        open STDIN, '<', '/dev/null';
+        open STDOUT, '>', "$dir/$name.out";
+        open STDERR, '>&', \*STDOUT;
+        exec @before, $self->{nginx}, '-p', $dir, '-e', "$dir/$name.log",
+             '-c', $conf or POSIX::_exit(127);
+    }
+    $self->{pids}{$name} = $pid;
+
+    $self->wait_for(sub {
+        if (waitpid($pid, WNOHANG) == $pid) {
+            delete $self->{pids}{$name};
+            die "$name did not start:\n", map { slurp("$dir/$name.$_") }
+                                          qw(out log);
+        }
+        return $self->connect($name)
+               && ($self->{single} || $self->worker($name));
+    }) or die "$name does not listen\n";
+
+    return $self->{single} ? $pid : $self->worker($name);
+}
+
+sub connect ($self, $name) {                      ## no critic
+    return IO::Socket::INET->new(PeerAddr => $self->address($name));
+}
+
+sub master ($self, $name) { $self->{pids}{$name} }
+
+sub worker ($self, $name) {
+    my $master = $self->{pids}{$name};
+    for my $pid (split ' ', slurp("/proc/$master/task/$master/children")) {
+        my $title = slurp("/proc/$pid/cmdline");
+        return $pid if $title =~ /worker process/
+                       && $title !~ /shutting down/;
+    }
+    return;
+}
+
+# A reload; the pid of the worker that is new, when the old one is gone.
+sub reload ($self, $name) {
+    my $old = $self->worker($name);
+    kill HUP => $self->master($name);
+    $self->wait_for(sub {
+        my $new = $self->worker($name);
+        return $new && $new != $old && !-d "/proc/$old";
+    }) or die "$name did not reload\n";
+    return $self->worker($name);
+}
+
+sub stop ($self, @names) {
+    for my $name (@names ? @names : keys %{ $self->{pids} }) {
+        my $pid = delete $self->{pids}{$name} or next;
+        kill QUIT => $pid;
+        next if $self->wait_for(sub { waitpid($pid, WNOHANG) == $pid }, 2);
+
+        # a single process sees a signal that came before epoll_wait() only
+        # when something wakes it
+        $self->connect($name) if $self->{single};
+        next if $self->wait_for(sub { waitpid($pid, WNOHANG) == $pid });
+        kill KILL => $pid;
+        waitpid $pid, 0;
+        die "$name did not stop\n";
+    }
+}
+
+sub wait_for ($self, $condition, $seconds = 60) {
+    my $until = time + $seconds;
+    while (1) {
+        my $result = $condition->();
+        return $result if $result;
+        return 0 if time > $until;
+        sleep 0.02;
+    }
+}
+
+sub slurp ($path) {
+    open my $in, '<:raw', $path or return '';
+    local $/;
+    return readline($in) // '';
+}
+
+sub DESTROY ($self) {
+    return if $$ != $self->{owner};
+    local ($?, $@);
+    eval { $self->stop };
+}
+
+1;
