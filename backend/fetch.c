@@ -15,6 +15,7 @@
 
 #include <curl/curl.h>
 
+#include "address.h"
 #include "buf.h"
 #include "frame.h"
 #include "helper.h"

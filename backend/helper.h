@@ -1,7 +1,6 @@
 #ifndef BE_HELPER_H
 #define BE_HELPER_H
 
-#include "address.h"
 #include "fault.h"
 
 #define BE_ROLE_OCR    "--ocr-helper"
@@ -13,6 +12,9 @@ int be_fetch_main(void);
 
 /* Answers a job with the fault, and frees it. */
 int be_helper_refuse(be_fault_t *f);
+
+/* Starts the program anew with OpenMP held to one thread; once. */
+void be_single_threaded(char **argv);
 
 /* Says that jobs may come. */
 int be_helper_hello(void);

@@ -19,10 +19,42 @@
 #define be_count(a)  (sizeof(a) / sizeof((a)[0]))
 
 
+/* The labels of a list as keys, made once in the life of the process. */
+
+typedef struct {
+    char  *key;
+    char  *norm;                 /* of short labels, which OCR's pairs of
+                                  * alike characters would make too many of */
+    int    n;                    /* bytes of the key */
+    int    spaces;               /* within the label */
+    int    cjk;
+    int    concept;
+    int    weight;
+} be_entry_t;
+
+typedef struct {
+    be_entry_t  *v;
+    int          n;
+} be_entries_t;
+
+
+static int
+be_spaces(const char *s, int from, int to)
+{
+    int  n = 0;
+
+    for ( /* void */ ; from < to; from++) {
+        n += s[from] == ' ';
+    }
+
+    return n;
+}
+
+
 /* The next label of a list as a key; NULL at the end. */
 
 static char *
-be_words_next(const char **p, int *cjk)
+be_words_next(const char **p, int *cjk, int *spaces)
 {
     char        *key;
     size_t       n;
@@ -35,6 +67,7 @@ be_words_next(const char **p, int *cjk)
     n = strcspn(s, "|");
     q = s;
     *cjk = be_is_cjk(be_utf8_next(&q, s + n));
+    *spaces = be_spaces(s, 0, (int) n);
     *p = s + n + (s[n] == '|');
 
     key = be_key(s, n, NULL);
@@ -152,81 +185,132 @@ be_label_likely(const char *key, int n, int limit, const char *hay)
 }
 
 
-/* Long labels are also found with a character or two misread. */
+/* Whether a place is the label: in one cell, and if short, to the letter. */
+
+static int
+be_label_is(const be_row_t *r, const be_entry_t *e, int from, int to)
+{
+    int    rc;
+    char  *s;
+
+    if (be_row_seg(r, from) != be_row_seg(r, to - 1)) {
+        return 0;
+    }
+
+    if (e->norm == NULL) {
+        return 1;
+    }
+
+    s = be_norm(r->text + from, (size_t) (to - from));
+    rc = strcmp(s, e->norm) == 0;
+    free(s);
+
+    return rc;
+}
+
 
 static void
-be_label_find(const be_layout_t *l, int row, be_labels_t *out,
-    const char *key, int cjk, int concept, int weight)
+be_label_exact(const be_layout_t *l, int row, be_labels_t *out,
+    const be_entry_t *e)
 {
-    int              n = (int) strlen(key), d, limit, from, to;
-    size_t           b0, b1;
+    int              from, to;
     const char      *p;
     const be_row_t  *r = &l->rows[row];
 
-    if (n == 0) {
-        return;
-    }
-
-    for (p = r->key; (p = strstr(p, key)) != NULL; p++) {
-        if (be_label_bounded(r, (int) (p - r->key), (int) (p - r->key) + n,
-                             cjk, &from, &to))
+    for (p = r->key; e->n && (p = strstr(p, e->key)) != NULL; p++) {
+        if (be_label_bounded(r, (int) (p - r->key), (int) (p - r->key) + e->n,
+                             e->cjk, &from, &to)
+            && be_label_is(r, e, from, to))
         {
-            be_label_put(out, row, from, to, concept, weight);
+            be_label_put(out, row, from, to, e->concept, e->weight);
         }
-    }
-
-    limit = cjk || n < 7 ? 0 : n < 12 ? 1 : 2;
-
-    if (limit == 0 || strlen(r->key) + 2 < (size_t) n
-        || !be_label_likely(key, n, limit, r->key))
-    {
-        return;
-    }
-
-    d = be_distance_in(key, r->key, &b0, &b1);
-
-    if (d > 0 && d <= limit && b1 > b0
-        && be_label_bounded(r, (int) b0, (int) b1, cjk, &from, &to))
-    {
-        be_label_put(out, row, from, to, concept, weight - 1);
     }
 }
 
 
-/* The labels of a list as keys, made once in the life of the process. */
+/* Long labels are also found with a character or two misread, where nothing
+ * else was found. */
 
-typedef struct be_entry_s {
-    char        *key;
-    int          cjk;
-    int          concept;
-    int          weight;
-} be_entry_t;
+static void
+be_label_fuzzy(const be_layout_t *l, int row, be_labels_t *out,
+    const be_entry_t *e)
+{
+    int              i, d, limit, from, to;
+    size_t           b0, b1;
+    const be_row_t  *r = &l->rows[row];
 
-typedef struct {
-    be_entry_t  *v;
-    int          n;
-} be_entries_t;
+    limit = e->cjk || e->n < 7 ? 0 : e->n < 12 ? 1 : 2;
+
+    if (limit == 0 || strlen(r->key) + 2 < (size_t) e->n
+        || !be_label_likely(e->key, e->n, limit, r->key))
+    {
+        return;
+    }
+
+    d = be_distance_in(e->key, r->key, &b0, &b1);
+
+    if (d <= 0 || d > limit || b1 <= b0
+        || !be_label_bounded(r, (int) b0, (int) b1, 0, &from, &to)
+        || be_spaces(r->text, from, to) != e->spaces
+        || !be_label_is(r, e, from, to))
+    {
+        return;
+    }
+
+    for (i = 0; i < out->n; i++) {
+        if (out->v[i].row == row && out->v[i].from < to
+            && from < out->v[i].to)
+        {
+            return;
+        }
+    }
+
+    be_label_put(out, row, from, to, e->concept, e->weight - 1);
+}
+
+
+#define BE_SHORT  3
+
+
+static be_entry_t
+be_entry(const char *label, int len, char *key, int spaces, int cjk,
+    int concept, int weight)
+{
+    be_entry_t  e = { key, NULL, (int) strlen(key), spaces, cjk, concept,
+                      weight };
+
+    if (e.n <= BE_SHORT && !cjk) {
+        while (len > 0 && (label[len - 1] == '|' || label[len - 1] == '.')) {
+            len--;
+        }
+        e.norm = be_norm(label, (size_t) len);
+    }
+
+    return e;
+}
 
 
 static void
 be_entries(const be_words_t *w, size_t n, be_entries_t *e)
 {
-    int          cjk;
+    int          cjk, spaces;
     char        *key;
     size_t       i;
-    const char  *p;
+    const char  *p, *from;
 
     if (e->n) {
         return;
     }
 
     for (i = 0; i < n; i++) {
-        p = w[i].labels;
+        p = from = w[i].labels;
 
-        while ((key = be_words_next(&p, &cjk)) != NULL) {
+        for ( /* void */ ; (key = be_words_next(&p, &cjk, &spaces)) != NULL;
+             from = p)
+        {
             e->v = be_grow(e->v, (size_t) (e->n + 1) * sizeof(be_entry_t));
-            e->v[e->n++] = (be_entry_t) { key, cjk, (int) w[i].concept,
-                                          w[i].weight };
+            e->v[e->n++] = be_entry(from, (int) (p - from), key, spaces, cjk,
+                                    (int) w[i].concept, w[i].weight);
         }
     }
 }
@@ -239,9 +323,42 @@ be_labels_of(const be_layout_t *l, int row, const be_entries_t *e,
     int  i;
 
     for (i = 0; i < e->n; i++) {
-        be_label_find(l, row, out, e->v[i].key, e->v[i].cjk, e->v[i].concept,
-                      e->v[i].weight);
+        be_label_exact(l, row, out, &e->v[i]);
     }
+
+    for (i = 0; i < e->n; i++) {
+        be_label_fuzzy(l, row, out, &e->v[i]);
+    }
+}
+
+
+/* "Rechnungssumme netto (exkl. USt.)" is a subtotal, whatever a sum is. */
+
+static void
+be_label_refine(const be_layout_t *l, be_label_t *a)
+{
+    int                i;
+    char              *rest;
+    const be_row_t    *r = &l->rows[a->row];
+    const be_seg_t    *g = be_row_seg(r, a->from);
+    static const char *const  net[] = { "netto", "excl", "exkl", "exclud",
+                                        "ohnemwst", "ohneust", "beforetax",
+                                        "withouttax", "w/otax", "(ht)" };
+
+    if (a->concept != BE_C_TOTAL) {
+        return;
+    }
+
+    rest = be_norm(r->text + a->from, (size_t) (g->to - a->from));
+
+    for (i = 0; i < (int) (sizeof(net) / sizeof(net[0])); i++) {
+        if (strstr(rest, net[i]) != NULL) {
+            a->concept = BE_C_SUBTOTAL;
+            a->weight = 8;
+        }
+    }
+
+    free(rest);
 }
 
 
@@ -256,6 +373,10 @@ be_labels(const be_layout_t *l, be_labels_t *out)
 
     for (r = 0; r < l->nrows; r++) {
         be_labels_of(l, r, &e, out);
+    }
+
+    for (r = 0; r < out->n; r++) {
+        be_label_refine(l, &out->v[r]);
     }
 }
 
@@ -275,18 +396,21 @@ void
 be_labels_add(const be_layout_t *l, be_labels_t *out, const char *label,
     int concept, int weight)
 {
-    int          r, cjk;
-    char        *key;
+    int          r, len = (int) strlen(label);
+    be_entry_t   e;
     const char  *p = label;
 
-    cjk = be_is_cjk(be_utf8_next(&p, label + strlen(label)));
-    key = be_key(label, strlen(label), NULL);
+    e = be_entry(label, len, be_key(label, strlen(label), NULL),
+                 be_spaces(label, 0, len),
+                 be_is_cjk(be_utf8_next(&p, label + len)), concept, weight);
 
     for (r = 0; r < l->nrows; r++) {
-        be_label_find(l, r, out, key, cjk, concept, weight);
+        be_label_exact(l, r, out, &e);
+        be_label_fuzzy(l, r, out, &e);
     }
 
-    free(key);
+    free(e.key);
+    free(e.norm);
 }
 
 
@@ -301,7 +425,7 @@ be_labels_free(be_labels_t *s)
 static be_concept_e
 be_concept_in(const be_words_t *w, size_t n, const char *key)
 {
-    int          cjk, same;
+    int          cjk, spaces, same;
     char        *k;
     size_t       i;
     const char  *p;
@@ -309,7 +433,7 @@ be_concept_in(const be_words_t *w, size_t n, const char *key)
     for (i = 0; i < n; i++) {
         p = w[i].labels;
 
-        while ((k = be_words_next(&p, &cjk)) != NULL) {
+        while ((k = be_words_next(&p, &cjk, &spaces)) != NULL) {
             same = strcmp(k, key) == 0;
             free(k);
 
@@ -387,15 +511,16 @@ be_lexicon_language(const be_page_t *pg)
 {
     int          i, j, k, score[2] = { 0, 0 };
     char        *key;
-    static const char  *words[2][18] = {
+    static const char  *words[2][24] = {
         { "rechnung", "rechnungsnummer", "datum", "mwst", "ust", "menge",
           "betrag", "und", "der", "die", "das", "gesamt", "netto", "summe",
-          "bitte", "stra\xC3\x9F" "e", "wir", NULL },
+          "bitte", "stra\xC3\x9F" "e", "wir", "kundennummer", "rechnungsdatum",
+          "lieferant", "k\xC3\xA4ufer", "kunde", "telefon", NULL },
         { "facture", "tva", "quantite", "prix", "montant", "de", "la", "le",
           "les", "des", "du", "rue", "echeance", "ttc", "ht", "client",
-          "et", NULL }
+          "et", "livraison", "n\xC2\xB0", "adresse", NULL }
     };
-    char        *keys[2][18] = { { NULL } };
+    char        *keys[2][24] = { { NULL } };
 
     for (j = 0; j < 2; j++) {
         for (k = 0; words[j][k]; k++) {

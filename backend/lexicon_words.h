@@ -17,7 +17,7 @@ typedef struct {
 static const be_words_t  be_lexicon[] = {
 
     { BE_C_VENDOR, 6, "vendor|supplier|seller|sold by|issued by|from|Lieferant"
-      "|Verkäufer|Rechnungssteller|Absender|fournisseur|vendeur|émetteur"
+      "|Verkäufer|Rechnungssteller|Rechnungsersteller|Absender|fournisseur|vendeur|émetteur"
       "|vendu par|発行元|販売元|供給者" },
     { BE_C_RECIPIENT, 8, "bill to|billed to|invoice to|sold to|bill-to"
       "|customer name|billing address|recipient|buyer|Rechnungsempfänger"
@@ -27,6 +27,8 @@ static const be_words_t  be_lexicon[] = {
     { BE_C_OTHER_NO, 1, "ship to|deliver to|delivery address|shipping address"
       "|Lieferadresse|Lieferanschrift|Warenempfänger|adresse de livraison"
       "|livré à|納品先|お届け先|contact|Ansprechpartner|contact commercial" },
+    { BE_C_OTHER_NO, 3, "Seite|page|Kopie|copy|original|duplicate|duplicata"
+      "|reprint|welcome|Warenrechnung|simplified tax invoice|thank you" },
     { BE_C_PHONE, 8, "telephone|phone|tel no|tel|Telefon|téléphone|tél|mobile"
       "|call us|電話番号|電話|TEL" },
     { BE_C_FAX, 8, "fax|telefax|télécopie|FAX番号" },
@@ -44,7 +46,7 @@ static const be_words_t  be_lexicon[] = {
       "|doc no|doc #|slip no|transaction no|transaction number"
       "|transaction id|trans no|trans #|txn no|ticket no|ticket number|bon nr"
       "|Bon-Nr|Quittungsnummer|ticket n°|n° ticket|reçu n°|伝票番号"
-      "|レシート番号|レシートNo|伝票No|取引番号|No." },
+      "|レシート番号|レシートNo|伝票No|取引番号" },
     { BE_C_DOC_NO, 5, "document|check #|check no|chk|trans|rcpt|ref no|bill"
       "|reference number|reference no|Gutschrift Nr|avoir n°|order id|伝票" },
     { BE_C_DOC_NO, 3, "invoice|tax invoice|receipt|cash bill|Rechnung|Facture"
@@ -112,6 +114,7 @@ static const be_words_t  be_lexicon[] = {
       "|total amount (excluding gst)|Betrag netto|Rechnungsbetrag netto"
       "|total without tax|Total net|Summe ohne MwSt|total sales excluding gst"
       "|total sales (excluding gst)|total before gst|Summe exkl" },
+    { BE_C_SUBTOTAL, 8, "net total|price total excl|total net amount" },
     { BE_C_SUBTOTAL, 6, "netto|net|net amount|HT|Warenwert|base HT"
       "|net sales|本体価格" },
     { BE_C_TAX, 9, "total tax|total taxes|total VAT|total TVA|total GST"
@@ -141,7 +144,7 @@ static const be_words_t  be_lexicon[] = {
       "|total TTC|montant TTC|net à payer|montant total|total à payer"
       "|total général|montant à payer|合計金額|総合計|ご請求金額|請求金額"
       "|お買上合計|お支払合計|税込合計|お買上げ合計|合計|お会計" },
-    { BE_C_TOTAL, 9, "nett total|net total|total amount|total amt|total sales"
+    { BE_C_TOTAL, 9, "nett total|total amount|total amt|total sales"
       "|total rm|total(rm)|total (rm)|total eur|total usd|total $|final total"
       "|total charge|total price|total bill|total paid|total invoice amount"
       "|order total|total payment|amount total|total value|total (eur)" },
@@ -180,11 +183,12 @@ static const be_words_t  be_lexicon[] = {
 static const be_words_t  be_columns[] = {
     { BE_C_DESCRIPTION, 8, "description|item description|description of goods"
       "|product|products|product name|particulars|details|service|services"
-      "|item|items|item name|article|goods|Bezeichnung|Artikelbezeichnung"
+      "|item|items|item name|article|goods|Bezeichnung|Artikelbezeichnung|Artikelbeschreibung"
+      "|Produktbeschreibung|Warenbezeichnung"
       "|Beschreibung|Artikel|Leistung|Leistungsbeschreibung|Produkt|Position"
       "|Text|désignation|libellé|produit|品名|商品名|品目|内容|項目|摘要"
       "|name|task|activity|Titel" },
-    { BE_C_QTY, 8, "qty|quantity|quantities|units|hours|hrs|Menge|Anzahl|Stk"
+    { BE_C_QTY, 8, "qty|quantity|quantities|units|hours|hrs|Menge|Stückzahl|Anzahl|Stk"
       "|Stück|Std|quantité|qté|quant|数量|個数|no of units|count|qty." },
     { BE_C_UNIT_PRICE, 8, "unit price|price|unit cost|rate|price/unit|u.price"
       "|u/price|price each|each|s/price|Einzelpreis|Stückpreis|E-Preis"

@@ -2,12 +2,14 @@
  * backend-measure: how well the backend reads a directory of documents whose
  * truth is known.  Not installed; "make backend-measure" builds it.
  *
- *   backend-measure DIR [--perfect] [--show] [NAME...]
+ *   backend-measure DIR [--perfect] [--show] [--rows] [NAME...]
  *
  * DIR/index.jsonl has a line per image: {"file","kind","fields":{...}} and
  * "line_items", "boxes" (CSV of quads in pixels) or "words" (JSON of boxes on
  * the grid 0..1000).  --perfect injects those words in place of OCR, so that
- * rules and reading can be told apart.  NAMEs choose files by substring.
+ * rules and reading can be told apart.  --show prints what is wrong, twice the
+ * whole answers; --rows the rows of text and the labels found in them.  NAMEs
+ * choose files by substring.
  *
  * Values are compared without case, spaces and punctuation; amounts as
  * numbers, dates as days.
@@ -23,7 +25,10 @@
 #include "answer.h"
 #include "buf.h"
 #include "frame.h"
+#include "helper.h"
 #include "imghead.h"
+#include "lexicon.h"
+#include "picture.h"
 #include "scan.h"
 #include "text.h"
 
@@ -42,7 +47,7 @@ typedef struct {
 static score_t   scores[MAX_ROWS];
 static int       nscores;
 static double    times[MAX_PAGES];
-static int       npages, boxes_in, boxes_all, shown;
+static int       npages, boxes_in, boxes_all, shown, rows;
 
 
 static score_t *
@@ -280,6 +285,64 @@ true_page(const char *dir, const json_t *doc, const be_imghead_t *h,
     json_decref(words);
 
     return 1;
+}
+
+
+static void
+print_rows(const be_page_t *pg)
+{
+    int          i, j, k;
+    be_row_t    *w;
+    be_labels_t  labels;
+    be_layout_t  l;
+
+    be_layout(pg, &l);
+    be_labels(&l, &labels);
+
+    for (i = 0; i < l.nrows; i++) {
+        w = &l.rows[i];
+        printf("%3d ", i);
+
+        for (j = 0; j < w->nsegs; j++) {
+            printf("[%.*s] ", w->segs[j].to - w->segs[j].from,
+                   w->text + w->segs[j].from);
+        }
+
+        for (k = 0; k < labels.n; k++) {
+            if (labels.v[k].row == i) {
+                printf(" {%.*s: %d/%d}", labels.v[k].to - labels.v[k].from,
+                       w->text + labels.v[k].from, labels.v[k].concept,
+                       labels.v[k].weight);
+            }
+        }
+
+        printf("\n");
+    }
+
+    be_labels_free(&labels);
+    be_layout_free(&l);
+}
+
+
+static void
+print_image(be_engine_t *e, const char *image, size_t len)
+{
+    PIX         *pix;
+    json_t      *warnings = json_array();
+    be_page_t    pg;
+    be_fault_t   f = { 0 };
+
+    pix = be_picture_decode((const unsigned char *) image, len, warnings, &f);
+
+    if (pix != NULL && e->read(e, pix, NULL, 0, &pg, &f) == 0) {
+        printf("confidence %.0f, %s\n", pg.confidence, pg.language);
+        print_rows(&pg);
+        be_page_free(&pg);
+    }
+
+    pixDestroy(&pix);
+    json_decref(warnings);
+    be_fault_free(&f);
 }
 
 
@@ -532,6 +595,14 @@ measure(const char *dir, const json_t *doc, be_engine_t *e, int perfect)
     }
 
     (void) true_page(dir, doc, &h, &truth);
+
+    if (rows && perfect) {
+        print_rows(&truth);
+
+    } else if (rows) {
+        print_image(e, image, len);
+    }
+
     from = be_now_ms();
 
     if (!perfect) {
@@ -543,6 +614,12 @@ measure(const char *dir, const json_t *doc, be_engine_t *e, int perfect)
 
     if (answer != NULL || !perfect) {
         times[npages++ % MAX_PAGES] = (double) (be_now_ms() - from);
+
+        if (shown) {
+            printf("%-40s %5.0f ms\n", json_string_value(json_object_get(doc,
+                   "file")), times[npages - 1]);
+        }
+
         score_page(doc, answer, &truth);
     }
 
@@ -571,14 +648,17 @@ main(int argc, char **argv)
 
     if (argc < 2 || argv[1][0] == '-') {
         fprintf(stderr, "usage: backend-measure DIR [--perfect] [--show]"
-                " [NAME...]\n");
+                " [--rows] [NAME...]\n");
         return 2;
     }
 
     for (i = 2; i < argc; i++) {
         perfect |= strcmp(argv[i], "--perfect") == 0;
         shown += strcmp(argv[i], "--show") == 0;
+        rows |= strcmp(argv[i], "--rows") == 0;
     }
+
+    be_single_threaded(argv);
 
     e = be_tesseract_open();
     if (e == NULL) {

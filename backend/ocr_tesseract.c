@@ -24,6 +24,10 @@
 
 #define BE_SCRIPT_CONF  1.0
 
+/* What is read of a page to learn its language. */
+
+#define BE_SNIFF_PERCENT  30
+
 
 enum { BE_ENG = 0, BE_DEU, BE_FRA, BE_JPN, BE_NLANG };
 
@@ -293,6 +297,68 @@ be_tess_better(be_tess_t *t, int lang, double margin, be_page_t *pg,
 
 
 static int
+be_tess_language(be_tess_t *t, const be_page_t *pg)
+{
+    int  lang = BE_ENG;
+
+    switch (be_lexicon_language(pg)) {
+    case BE_LANG_DE:
+        lang = BE_DEU;
+        break;
+    case BE_LANG_FR:
+        lang = BE_FRA;
+        break;
+    default:
+        break;
+    }
+
+    return be_tess_api(t, lang) != NULL ? lang : BE_ENG;
+}
+
+
+/*
+ * The language of a sheet by its upper part, read as English: a third of a
+ * page now saves a second whole one.  A receipt is short and mostly digits;
+ * it is looked at after it was read.
+ */
+
+static int
+be_tess_sniff(be_tess_t *t)
+{
+    int         lang = BE_ENG, w, h;
+    BOX        *box;
+    PIX        *whole = t->last;
+    be_page_t   top;
+    be_fault_t  f = { 0 };
+
+    w = pixGetWidth(whole);
+    h = pixGetHeight(whole);
+
+    if (h > 17 * w / 10) {
+        return BE_ENG;
+    }
+
+    box = boxCreate(0, 0, w, h * BE_SNIFF_PERCENT / 100);
+    t->last = pixClipRectangle(whole, box, NULL);
+    boxDestroy(&box);
+
+    if (t->last != NULL) {
+        if (be_tess_recognize(t, BE_ENG, 0, &top, &f) == 0) {
+            lang = be_tess_language(t, &top);
+        }
+
+        be_page_free(&top);
+        be_fault_free(&f);
+        pixDestroy(&t->last);
+    }
+
+    t->last = whole;
+
+    return lang;
+}
+
+
+static int
 be_tess_read(be_engine_t *e, PIX *picture, const json_t *hints, int again,
     be_page_t *pg, be_fault_t *f)
 {
@@ -306,9 +372,15 @@ be_tess_read(be_engine_t *e, PIX *picture, const json_t *hints, int again,
     hint = be_tess_hint(t, hints);
     lang = hint >= 0 ? hint : BE_ENG;
 
-    if (be_tess_prepare(t, picture, 0, f) != 0
-        || be_tess_recognize(t, lang, 0, pg, f) != 0)
-    {
+    if (be_tess_prepare(t, picture, 0, f) != 0) {
+        return -1;
+    }
+
+    if (hint < 0) {
+        lang = be_tess_sniff(t);
+    }
+
+    if (be_tess_recognize(t, lang, 0, pg, f) != 0) {
         return -1;
     }
 
@@ -345,18 +417,9 @@ be_tess_read(be_engine_t *e, PIX *picture, const json_t *hints, int again,
     t->last_lang = lang;
 
     if (lang == BE_ENG && hint < 0) {
-        switch (be_lexicon_language(pg)) {
-        case BE_LANG_DE:
-            lang = BE_DEU;
-            break;
-        case BE_LANG_FR:
-            lang = BE_FRA;
-            break;
-        default:
-            break;
-        }
+        lang = be_tess_language(t, pg);
 
-        if (lang != BE_ENG && be_tess_api(t, lang) != NULL) {
+        if (lang != BE_ENG) {
             rc = be_tess_better(t, lang, 10, pg, f);
             if (rc < 0) {
                 return -1;

@@ -124,11 +124,11 @@ static int
 be_right_of(const be_rules_t *r, const be_label_t *a, be_kind_e kind,
     be_hit_t *h)
 {
-    int               end = be_right_limit(r, a, kind), at = a->to;
+    int               end = be_right_limit(r, a, kind);
     const be_row_t   *w = &r->l.rows[a->row];
     const be_seg_t   *seg;
 
-    if (!be_scan_kind(kind, w->text, at, end, h)) {
+    if (!be_scan_kind(kind, w->text, a->to, end, h)) {
         return 0;
     }
 
@@ -137,22 +137,10 @@ be_right_of(const be_rules_t *r, const be_label_t *a, be_kind_e kind,
         h->to = seg->to < end ? seg->to : end;
     }
 
-    if (kind == BE_K_ID) {
+    /* a number is the first or second word after its label */
 
-        /* the number is the first or second word after its label */
-
-        for ( /* void */ ; at < h->from; at++) {
-            if (w->text[at] == ' ' && be_row_seg(w, h->from)->from > at + 1
-                && be_row_seg(w, a->to - 1) != be_row_seg(w, at + 1)
-                && be_row_seg(w, at + 1) != be_row_seg(w, h->from))
-            {
-                return 0;
-            }
-        }
-
-        if (h->from - a->to > 16) {
-            return 0;
-        }
+    if (kind == BE_K_ID && h->from - a->to > 16) {
+        return 0;
     }
 
     return h->from < h->to;

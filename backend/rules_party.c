@@ -60,19 +60,15 @@ be_in(const char *word, int n, const char **list)
 static int
 be_words_in(const char *s, int from, int to, const char **list)
 {
-    int  p, q, n = 0, e;
+    int  p, q, n = 0;
 
     for (p = from; p < to; p = q + 1) {
-        for (q = p; q < to && s[q] != ' '; q++) { }
-        for (e = q; e > p && strchr(",;:)", s[e - 1]); e--) { }
-        while (p < e && s[p] == '(') {
-            p++;
-        }
+        for (q = p; q < to && !strchr(" ,;:()", s[q]); q++) { }
 
-        n += be_in(s + p, e - p, list);
+        n += be_in(s + p, q - p, list);
 
-        if (e > p && s[e - 1] == '.') {
-            n += be_in(s + p, e - p - 1, list);
+        if (q > p && s[q - 1] == '.') {
+            n += be_in(s + p, q - p - 1, list);
         }
     }
 
@@ -137,7 +133,8 @@ be_label_in(const be_rules_t *r, int row, int from, int to, int weight)
         a = &r->labels.v[i];
 
         if (a->row == row && a->from >= from && a->to <= to
-            && a->weight >= weight && a->concept != BE_C_VENDOR)
+            && a->weight >= weight
+            && (a->concept != BE_C_VENDOR || a->to - a->from == to - from))
         {
             return a;
         }
@@ -152,7 +149,8 @@ be_label_in(const be_rules_t *r, int row, int from, int to, int weight)
 static int
 be_name_end(const char *s, int from, int to)
 {
-    int  p;
+    int          p;
+    const char  *close;
 
     for (p = from + 3; p < to; p++) {
         if ((strncmp(s + p, " - ", 3) == 0 && p + 3 < to)
@@ -172,12 +170,57 @@ be_name_end(const char *s, int from, int to)
             return p;
         }
 
-        if (s[p] == '(' && be_mix(s, p, to).digits >= 4) {
-            return p;
+        if (s[p] == '(') {
+            close = memchr(s + p, ')', (size_t) (to - p));
+
+            if (be_mix(s, p, close ? (int) (close - s) : to).digits >= 4) {
+                return p;
+            }
         }
     }
 
     return to;
+}
+
+
+/* Whether the name is that of a web or mail domain of the page. */
+
+static int
+be_is_domain(const be_rules_t *r, const char *s, int from, int to)
+{
+    int          i, n, found = 0;
+    char        *name, *key;
+    const char  *t, *at, *end;
+
+    name = be_key(s + from, (size_t) (to - from), NULL);
+
+    for (i = 0; i < r->page->ntokens && !found; i++) {
+        t = r->page->tokens[i].text;
+        at = strstr(t, "www.");
+        at = at ? at + 4 : strchr(t, '@') ? strchr(t, '@') + 1 : NULL;
+
+        if (at == NULL) {
+            continue;
+        }
+
+        end = at + strcspn(at, "./");
+        n = (int) (end - at);
+        key = be_key(at, (size_t) n, NULL);
+
+        /* "gmail" is nobody's name, nor is what is short */
+
+        if (n >= 5 && strlen(name) >= 5
+            && (strstr(name, key) || strstr(key, name)))
+        {
+            found = 1;
+        }
+
+        free(key);
+    }
+
+    free(name);
+
+    return found;
 }
 
 
@@ -222,6 +265,10 @@ be_name_score(const be_rules_t *r, int row, const be_seg_t *g)
         score -= 5;
     }
 
+    if (be_is_domain(r, s, g->from, end)) {
+        score += 4;
+    }
+
     return score;
 }
 
@@ -247,15 +294,53 @@ be_seg_confidence(const be_rules_t *r, int row, const be_seg_t *g)
 }
 
 
+/* What the labels beside and above a name say of whose it is. */
+
+static double
+be_party_context(const be_rules_t *r, int row, const be_seg_t *g)
+{
+    int                i;
+    double             score = 0;
+    const be_label_t  *a;
+
+    for (i = 0; i < r->labels.n; i++) {
+        a = &r->labels.v[i];
+
+        if (a->row == row && a->to <= g->from && g->from - a->to < 30
+            && a->weight >= 5)
+        {
+            score += a->concept == BE_C_VENDOR ? 4 : -4;
+        }
+
+        if (a->row >= row || row - a->row > 4
+            || fabs(be_row_box(&r->l, a->row, a->from, a->to).x0 - g->box.x0)
+               > 3 * r->l.height)
+        {
+            continue;
+        }
+
+        if (a->concept == BE_C_VENDOR) {
+            score += 4;
+
+        } else if ((a->concept == BE_C_RECIPIENT && a->weight >= 5)
+                   || (a->concept == BE_C_OTHER_NO && a->weight == 1))
+        {
+            score -= 4;
+        }
+    }
+
+    return score;
+}
+
+
 /* The row and segment of the seller's name; -1 when there is none. */
 
 static int
 be_vendor_find(const be_rules_t *r, const be_seg_t **seg)
 {
-    int                row, s, i, best_row = -1, top;
-    double             score, best = 0;
-    const be_row_t    *w;
-    const be_label_t  *a, *owner;
+    int              row, s, best_row = -1, top;
+    double           score, best = 0;
+    const be_row_t  *w;
 
     top = r->receipt ? r->l.nrows / 3 : r->l.nrows / 2;
     top = top < 6 ? 6 : top > 25 ? 25 : top;
@@ -267,27 +352,7 @@ be_vendor_find(const be_rules_t *r, const be_seg_t **seg)
             score = be_name_score(r, row, &w->segs[s]);
             score += (be_seg_confidence(r, row, &w->segs[s]) - 70) / 20;
 
-            owner = be_owner(r, row, w->segs[s].from, w->segs[s].to);
-
-            if (owner != NULL && owner->concept == BE_C_VENDOR) {
-                score += 4;
-
-            } else if (owner != NULL && owner->weight >= 5) {
-                score -= 4;
-            }
-
-            /* what stands below "Bill to" is not the seller */
-
-            for (i = 0; i < r->labels.n; i++) {
-                a = &r->labels.v[i];
-                if (a->concept == BE_C_RECIPIENT && a->weight >= 5
-                    && a->row < row && row - a->row < 5
-                    && fabs(be_row_box(&r->l, a->row, a->from, a->to).x0
-                            - w->segs[s].box.x0) < 3 * r->l.height)
-                {
-                    score -= 4;
-                }
-            }
+            score += be_party_context(r, row, &w->segs[s]);
 
             if (score > best) {
                 best = score;
@@ -301,12 +366,52 @@ be_vendor_find(const be_rules_t *r, const be_seg_t **seg)
 }
 
 
+/* The segment of a row that stands over or under a box. */
+
+static const be_seg_t *
+be_seg_under(const be_row_t *w, const be_box_t *box)
+{
+    int  s;
+
+    for (s = 0; s < w->nsegs; s++) {
+        if (w->segs[s].box.x0 < box->x1 && box->x0 < w->segs[s].box.x1) {
+            return &w->segs[s];
+        }
+    }
+
+    return NULL;
+}
+
+
+/* Whether a text is nothing but the form of a company: "(KL) SDN BHD". */
+
+static int
+be_only_form(const char *s, int from, int to)
+{
+    int  p, words = 0, other = 0;
+
+    if (to - from > 24 || be_mix(s, from, to).digits) {
+        return 0;
+    }
+
+    for (p = from; p < to; p++) {
+        if (p == from || s[p - 1] == ' ') {
+            words++;
+            other += s[p] == '(' || s[p] == '&';
+        }
+    }
+
+    return be_words_in(s, from, to, be_companies) > 0
+           && be_words_in(s, from, to, be_companies) + other >= words;
+}
+
+
 void
 be_rule_vendor(be_rules_t *r, be_value_t *v)
 {
     int              row, from, end;
     const be_row_t  *next;
-    const be_seg_t  *g;
+    const be_seg_t  *g, *above, *below;
 
     row = be_vendor_find(r, &g);
     if (row < 0) {
@@ -315,20 +420,31 @@ be_rule_vendor(be_rules_t *r, be_value_t *v)
 
     from = g->from;
     end = be_name_end(r->l.rows[row].text, from, g->to);
+
+    /* "SIN THYE &" and on the next line "COMPANY" */
+
+    if (row > 0 && be_only_form(r->l.rows[row].text, from, end)) {
+        above = be_seg_under(&r->l.rows[row - 1], &g->box);
+
+        if (above != NULL && g->box.y0 - above->box.y1 < r->l.height) {
+            be_take(r, v, row - 1, above->from, above->to);
+        }
+    }
+
     be_take(r, v, row, from, end);
 
-    /* "GARDENIA BAKERIES (KL)" and on the next line "SDN BHD" */
+    /* "GARDENIA BAKERIES" and on the next line "(KL) SDN BHD" */
 
     if (row + 1 < r->l.nrows && end == g->to) {
         next = &r->l.rows[row + 1];
+        below = be_seg_under(next, &g->box);
 
-        if (next->nsegs == 1 && strlen(next->text) <= 12
-            && be_words_in(next->text, 0, (int) strlen(next->text),
-                           be_companies) >= 1
-            && be_mix(next->text, 0, (int) strlen(next->text)).digits == 0
-            && next->box.y0 - g->box.y1 < r->l.height)
-        {
-            be_take(r, v, row + 1, 0, (int) strlen(next->text));
+        if (below != NULL && below->box.y0 - g->box.y1 < r->l.height) {
+            end = be_name_end(next->text, below->from, below->to);
+
+            if (be_only_form(next->text, below->from, end)) {
+                be_take(r, v, row + 1, below->from, end);
+            }
         }
     }
 }
@@ -381,23 +497,6 @@ be_address_end(const be_rules_t *r, int row, int from, int to)
 }
 
 
-/* The segment of a row that stands under the name. */
-
-static const be_seg_t *
-be_seg_under(const be_row_t *w, const be_box_t *box)
-{
-    int  s;
-
-    for (s = 0; s < w->nsegs; s++) {
-        if (w->segs[s].box.x0 < box->x1 && box->x0 < w->segs[s].box.x1) {
-            return &w->segs[s];
-        }
-    }
-
-    return NULL;
-}
-
-
 void
 be_rule_address(be_rules_t *r, be_value_t *v)
 {
@@ -416,7 +515,7 @@ be_rule_address(be_rules_t *r, be_value_t *v)
     box = name->box;
     y = box.y1;
 
-    for (row = first + 1; row < r->l.nrows && row < first + 10; row++) {
+    for (row = first + 1; row < r->l.nrows && row < first + 6; row++) {
         g = be_seg_under(&r->l.rows[row], &box);
         if (g == NULL) {
             continue;

@@ -200,6 +200,32 @@ be_columns_row(const be_rules_t *r, const be_field_t *fd, int row,
 }
 
 
+/* Of two prices and no amount, the one to the right is the amount. */
+
+static void
+be_columns_amount(be_columns_t *c)
+{
+    int  i, n = 0, right = -1;
+
+    for (i = 0; i < c->n; i++) {
+        if (c->v[i].concept == BE_C_AMOUNT) {
+            return;
+        }
+
+        if (c->v[i].concept == BE_C_UNIT_PRICE) {
+            n++;
+            if (right < 0 || c->v[i].box.x0 > c->v[right].box.x0) {
+                right = i;
+            }
+        }
+    }
+
+    if (n > 1) {
+        c->v[right].concept = BE_C_AMOUNT;
+    }
+}
+
+
 static void
 be_columns(const be_rules_t *r, const be_field_t *fd, be_columns_t *out)
 {
@@ -226,6 +252,8 @@ be_columns(const be_rules_t *r, const be_field_t *fd, be_columns_t *out)
             be_columns_row(r, fd, j, out);
         }
     }
+
+    be_columns_amount(out);
 
     for (i = 0; i < out->n; i++) {
         c = out->v[i].concept;

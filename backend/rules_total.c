@@ -52,9 +52,12 @@ be_money_right(const be_rules_t *r, const be_label_t *a, be_hit_t *h,
 
         if (o->row == a->row && o->from >= a->to && o->from < end
             && o->weight >= 6
-            && be_kind_of((be_concept_e) o->concept) == BE_K_MONEY)
+            && be_kind_of((be_concept_e) o->concept) == BE_K_MONEY
+            && (be_row_seg(&r->l.rows[o->row], o->from)
+                != be_row_seg(&r->l.rows[a->row], a->from)
+                || be_scan_money(s, a->to, o->from, &next)))
         {
-            end = o->from;
+            end = o->from;       /* "Brutto (inkl. USt.)" is all one label */
         }
     }
 
@@ -131,7 +134,7 @@ be_money_looks(const be_rules_t *r, const be_hit_t *h)
         return 1.5;
     }
 
-    return h->decimals == 0 && fabs(h->number) >= 1000 ? 0 : -2;
+    return h->decimals == 0 && fabs(h->number) >= 1000 ? 0 : -5;
 }
 
 

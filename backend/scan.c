@@ -334,7 +334,8 @@ be_gap(const char *s, int p, int to, const char *seps)
 static int
 be_date_numeric(const char *s, int p, int to, be_hit_t *h)
 {
-    int  i, q = p, n[3], v[3], g;
+    int   i, q = p, n[3], v[3], g;
+    char  sep[2] = { 0, 0 };
 
     for (i = 0; i < 3; i++) {
         n[i] = be_digits(s, q, to);
@@ -350,8 +351,22 @@ be_date_numeric(const char *s, int p, int to, be_hit_t *h)
             if (g == 0 || (g == 1 && s[q] == ' ') || (g == 3)) {
                 return 0;
             }
-            q += g;
+
+            /* the same sign both times, whatever spaces OCR has added */
+
+            for ( /* void */ ; g > 0; g--, q++) {
+                if (s[q] != ' ') {
+                    if (sep[i] != 0) {
+                        return 0;
+                    }
+                    sep[i] = s[q];
+                }
+            }
         }
+    }
+
+    if (sep[0] != sep[1]) {
+        return 0;
     }
 
     if (be_alpha(s, q, to) || (q < to && s[q] == ',' && be_digit(s, q + 1, to)))
@@ -659,7 +674,7 @@ be_scan_id(const char *s, int at, int to, be_hit_t *h)
             p++;
         }
 
-        if (digits == 0 || end - p < 2) {
+        if (digits == 0 || end - p < 2 || s[end - 1] == '%') {
             continue;
         }
 
