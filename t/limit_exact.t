@@ -5,11 +5,12 @@ use Spocr::Test;
 
 my $t = Spocr::Test->new;
 
-$t->keyfile(keys => {
+$t->keyfile(tenants => { u_busy => { limits => { uid => undef } } }, keys => {
     (map { ("one$_" => { uid => "u_one$_" }) } 1 .. 6),
     (map { ("many$_" => { uid => 'u_many' }) } 1 .. 20),
     noisy => { uid => 'u_shared', limits => { key => 50 } },
     quiet => { uid => 'u_shared', limits => { key => 550 } },
+    busy => { uid => 'u_busy', limits => { key => 15000 } },
     loud => { uid => 'u_loud' },
     calm => { uid => 'u_calm', limits => { key => 550 } },
 });
@@ -61,6 +62,13 @@ for my $i (4 .. 6) {
     is $got->{status}{2}, 60, "HTTP/2, round $i: sixty of two thousand";
     is $got->{status}{4}, 1940, 'and the others refused';
 }
+
+# C-16: a high limit, so that two workers often count at the same moment
+my $busy = in_window(3600_000, sub {
+    $t->h2load('-n', 30000, '-c', 8, '-m', 64, '-t', 2, '-H',
+               'Authorization: Bearer ' . $t->key('busy'), $url);
+});
+is $busy->{status}{2}, 15000, 'half of thirty thousand, to the one';
 
 # C-15 C-16: twenty keys of one uid at once
 my $got = in_window(3600_000, sub {
