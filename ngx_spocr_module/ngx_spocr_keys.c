@@ -15,34 +15,12 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include "ngx_spocr_keys.h"
+#include "ngx_spocr_keys_index.h"
 
 
-#define NGX_SPOCR_KEYS_COUNT_MAX   0x7fffffff
 #define NGX_SPOCR_CHUNK_MIN        4096         /* bytes of memory for text */
 #define NGX_SPOCR_CHUNK_MAX        65536
 #define NGX_SPOCR_SHARED_SETS      64
-
-
-/* Records of one size, in segments of 1 << shift. */
-
-typedef struct {
-    u_char               **segments;
-    ngx_uint_t             nsegments;   /* room for so many */
-    ngx_uint_t             count;
-    ngx_uint_t             shift;
-    size_t                 size;
-} ngx_spocr_records_t;
-
-
-/* Open addressing; a slot is a record's number + 1, or 0. */
-
-typedef struct {
-    uint32_t              *slots;
-    uint32_t               mask;        /* number of slots - 1 */
-    size_t                 offset;      /* of the digest in the record */
-    size_t                 len;         /* of what has to be equal */
-    ngx_spocr_records_t   *records;
-} ngx_spocr_index_t;
 
 
 /* On the heap; freed by ngx_spocr_keys_finish(). */
@@ -103,23 +81,10 @@ static ngx_int_t ngx_spocr_keys_copy(ngx_spocr_keys_t *keys,
     const ngx_str_t *text, ngx_str_t *copy);
 static void *ngx_spocr_keys_memory(ngx_spocr_keys_t *keys, size_t size,
     size_t align);
-static void *ngx_spocr_record(const ngx_spocr_records_t *records,
-    ngx_uint_t i);
-static void *ngx_spocr_record_add(ngx_spocr_keys_t *keys,
-    ngx_spocr_records_t *records);
-static void *ngx_spocr_record_named(ngx_spocr_keys_t *keys,
-    ngx_spocr_index_t *index, const u_char *counter, ngx_uint_t *made);
-static uint32_t *ngx_spocr_index_slot(const ngx_spocr_index_t *index,
-    const u_char *digest);
-static ngx_int_t ngx_spocr_index_room(ngx_spocr_index_t *index);
-static uint32_t ngx_spocr_be32(const u_char *p);
 static ngx_int_t ngx_spocr_name_find(const ngx_spocr_names_t *names,
     const ngx_str_t *name);
 static ngx_int_t ngx_spocr_name_add(ngx_spocr_keys_t *keys,
     ngx_spocr_names_t *names, const ngx_str_t *name);
-static void ngx_spocr_limits_take(const ngx_spocr_limits_set_t *set,
-    ngx_int_t name, ngx_uint_t with_key, ngx_uint_t with_uid,
-    ngx_spocr_limits_t *limits);
 
 
 ngx_spocr_keys_t *
@@ -140,12 +105,12 @@ ngx_spocr_keys_create(ngx_spocr_alloc_pt alloc, void *data)
     keys->data = data;
     keys->chunk_size = NGX_SPOCR_CHUNK_MIN;
 
-    keys->keys.size = sizeof(ngx_spocr_key_t);
-    keys->keys.shift = 9;
-    keys->tenants.size = sizeof(ngx_spocr_tenant_t);
-    keys->tenants.shift = 9;
-    keys->plans.size = sizeof(ngx_spocr_plan_t);
-    keys->plans.shift = 4;
+    ngx_spocr_records_init(&keys->keys, alloc, data,
+                           sizeof(ngx_spocr_key_t), 9);
+    ngx_spocr_records_init(&keys->tenants, alloc, data,
+                           sizeof(ngx_spocr_tenant_t), 9);
+    ngx_spocr_records_init(&keys->plans, alloc, data,
+                           sizeof(ngx_spocr_plan_t), 4);
 
     keys->scopes.max = NGX_SPOCR_NAMES_MAX;
     keys->limit_names.max = NGX_SPOCR_NAMES_MAX + 1;    /* with "default" */
@@ -200,7 +165,7 @@ ngx_spocr_keys_plan(ngx_spocr_keys_t *keys, const ngx_str_t *name)
         return NULL;
     }
 
-    plan = ngx_spocr_record_named(keys, &keys->builder->plans, counter, &made);
+    plan = ngx_spocr_index_record(&keys->builder->plans, counter, &made);
 
     if (plan != NULL && made
         && ngx_spocr_keys_copy(keys, name, &plan->name) != NGX_OK)
@@ -223,8 +188,7 @@ ngx_spocr_keys_tenant(ngx_spocr_keys_t *keys, const ngx_str_t *uid)
         return NULL;
     }
 
-    tenant = ngx_spocr_record_named(keys, &keys->builder->uids, counter,
-                                    &made);
+    tenant = ngx_spocr_index_record(&keys->builder->uids, counter, &made);
 
     if (tenant != NULL && made
         && ngx_spocr_keys_copy(keys, uid, &tenant->uid) != NGX_OK)
@@ -261,12 +225,12 @@ ngx_spocr_keys_add(ngx_spocr_keys_t *keys, const ngx_spocr_key_t *key,
     digest_slot = ngx_spocr_index_slot(&b->digests, key->digest);
 
     if (*id_slot || *digest_slot) {
-        *other = ngx_spocr_record(&keys->keys,
-                                  (*id_slot ? *id_slot : *digest_slot) - 1);
+        *other = ngx_spocr_record_at(&keys->keys,
+                                     (*id_slot ? *id_slot : *digest_slot) - 1);
         return NGX_DECLINED;
     }
 
-    new = ngx_spocr_record_add(keys, &keys->keys);
+    new = ngx_spocr_record_add(&keys->keys);
     if (new == NULL) {
         return NGX_ERROR;
     }
@@ -356,10 +320,10 @@ ngx_spocr_keys_limit_name(ngx_spocr_keys_t *keys, const ngx_str_t *name)
 ngx_int_t
 ngx_spocr_keys_finish(ngx_spocr_keys_t *keys)
 {
-    uint64_t           pos;
-    ngx_uint_t         i;
-    ngx_spocr_key_t   *key;
-    ngx_spocr_slot_t  *slots;
+    uint64_t                pos;
+    ngx_uint_t              i;
+    ngx_spocr_slot_t       *slots;
+    const ngx_spocr_key_t  *key;
 
     /* three quarters full: 1.5 slots are read to find a key, 8.5 to miss */
 
@@ -373,7 +337,7 @@ ngx_spocr_keys_finish(ngx_spocr_keys_t *keys)
     memset(slots, 0, keys->nslots * sizeof(ngx_spocr_slot_t));
 
     for (i = 0; i < keys->keys.count; i++) {
-        key = ngx_spocr_record(&keys->keys, i);
+        key = ngx_spocr_record_at(&keys->keys, i);
 
         pos = (ngx_spocr_be32(key->digest) * keys->nslots) >> 32;
 
@@ -434,7 +398,7 @@ ngx_spocr_keys_find(const ngx_spocr_keys_t *keys, const u_char *digest)
         }
 
         if (slot->tag == tag) {
-            key = ngx_spocr_record(&keys->keys, slot->number - 1);
+            key = ngx_spocr_record_at(&keys->keys, slot->number - 1);
 
             if (ngx_spocr_digest_equal(key->digest, digest)) {
                 return key;
@@ -500,135 +464,6 @@ ngx_spocr_keys_limit_name_find(const ngx_spocr_keys_t *keys,
     const ngx_str_t *name)
 {
     return ngx_spocr_name_find(&keys->limit_names, name);
-}
-
-
-ngx_spocr_key_e
-ngx_spocr_key_check(const ngx_spocr_key_t *key, int64_t now)
-{
-    if (key->flags & NGX_SPOCR_KEY_REVOKED) {
-        return NGX_SPOCR_KEY_IS_REVOKED;
-    }
-
-    if ((key->flags | key->tenant->flags) & NGX_SPOCR_KEY_DISABLED) {
-        return NGX_SPOCR_KEY_IS_DISABLED;
-    }
-
-    if (key->expires && now >= key->expires) {
-        return NGX_SPOCR_KEY_IS_EXPIRED;
-    }
-
-    return NGX_SPOCR_KEY_OK;
-}
-
-
-ngx_uint_t
-ngx_spocr_key_has_scope(const ngx_spocr_key_t *key, ngx_int_t scope)
-{
-    if (key->flags & NGX_SPOCR_KEY_ALL_SCOPES) {
-        return 1;
-    }
-
-    if (scope < 0 || scope >= NGX_SPOCR_NAMES_MAX) {
-        return 0;
-    }
-
-    return (key->scopes >> scope) & 1;
-}
-
-
-void
-ngx_spocr_key_limits(const ngx_spocr_key_t *key, ngx_int_t name,
-    const ngx_spocr_limits_t *directive, ngx_spocr_limits_t *limits)
-{
-    ngx_spocr_tenant_t  *tenant;
-
-    tenant = key->tenant;
-
-    limits->key = NGX_SPOCR_LIMIT_UNSET;
-    limits->uid = NGX_SPOCR_LIMIT_UNSET;
-
-    /* keys of one uid could lift its limit otherwise: the key's own only */
-
-    ngx_spocr_limits_take(key->limits, name, 1, 0, limits);
-    ngx_spocr_limits_take(tenant->limits, name, 1, 1, limits);
-
-    if (tenant->plan) {
-        ngx_spocr_limits_take(tenant->plan->limits, name, 1, 1, limits);
-    }
-
-    if (limits->key == NGX_SPOCR_LIMIT_UNSET) {
-        limits->key = directive->key;
-    }
-
-    if (limits->uid == NGX_SPOCR_LIMIT_UNSET) {
-        limits->uid = directive->uid;
-    }
-}
-
-
-/* Fills what is still unset with what a record says under that name. */
-
-static void
-ngx_spocr_limits_take(const ngx_spocr_limits_set_t *set, ngx_int_t name,
-    ngx_uint_t with_key, ngx_uint_t with_uid, ngx_spocr_limits_t *limits)
-{
-    uint32_t                   i;
-    const ngx_spocr_limits_t  *found;
-
-    if (set == NULL || name < 0) {
-        return;
-    }
-
-    found = (name == 0) ? &set->main : NULL;
-
-    for (i = 0; name > 0 && i < set->nnamed; i++) {
-        if (set->named[i].name == (uint32_t) name) {
-            found = &set->named[i].limits;
-            break;
-        }
-    }
-
-    if (found == NULL) {
-        return;
-    }
-
-    if (with_key && limits->key == NGX_SPOCR_LIMIT_UNSET) {
-        limits->key = found->key;
-    }
-
-    if (with_uid && limits->uid == NGX_SPOCR_LIMIT_UNSET) {
-        limits->uid = found->uid;
-    }
-}
-
-
-ngx_uint_t
-ngx_spocr_name_ok(const u_char *data, size_t len)
-{
-    u_char  ch;
-    size_t  i;
-
-    if (len == 0 || len > NGX_SPOCR_NAME_LEN_MAX) {
-        return 0;
-    }
-
-    for (i = 0; i < len; i++) {
-        ch = data[i];
-
-        if ((ch >= 'a' && ch <= 'z')
-            || (ch >= 'A' && ch <= 'Z')
-            || (ch >= '0' && ch <= '9'))
-        {
-            continue;
-        }
-
-        if (i == 0 || ch == '\0' || strchr("._:@-", ch) == NULL) {
-            return 0;
-        }
-    }
-
-    return 1;
 }
 
 
@@ -708,177 +543,6 @@ ngx_spocr_keys_memory(ngx_spocr_keys_t *keys, size_t size, size_t align)
     keys->left -= pad + size;
 
     return p;
-}
-
-
-static void *
-ngx_spocr_record(const ngx_spocr_records_t *records, ngx_uint_t i)
-{
-    ngx_uint_t  in_segment;
-
-    if (i >= records->count) {
-        return NULL;
-    }
-
-    in_segment = i & (((ngx_uint_t) 1 << records->shift) - 1);
-
-    return records->segments[i >> records->shift] + in_segment * records->size;
-}
-
-
-/* A new record, all zero. */
-
-static void *
-ngx_spocr_record_add(ngx_spocr_keys_t *keys, ngx_spocr_records_t *records)
-{
-    void        *record;
-    u_char     **segments;
-    ngx_uint_t   n, in_segment;
-
-    if (records->count == NGX_SPOCR_KEYS_COUNT_MAX) {
-        return NULL;
-    }
-
-    in_segment = (ngx_uint_t) 1 << records->shift;
-    n = records->count >> records->shift;
-
-    if (n == records->nsegments) {
-
-        /* the old directory stays behind: 8 bytes for each segment */
-
-        segments = keys->alloc(keys->data, (2 * n + 4) * sizeof(u_char *));
-        if (segments == NULL) {
-            return NULL;
-        }
-
-        if (n) {
-            memcpy(segments, records->segments, n * sizeof(u_char *));
-        }
-
-        records->segments = segments;
-        records->nsegments = 2 * n + 4;
-    }
-
-    if ((records->count & (in_segment - 1)) == 0) {
-        records->segments[n] = keys->alloc(keys->data,
-                                           in_segment * records->size);
-        if (records->segments[n] == NULL) {
-            return NULL;
-        }
-    }
-
-    records->count++;
-
-    record = ngx_spocr_record(records, records->count - 1);
-    memset(record, 0, records->size);
-
-    return record;
-}
-
-
-/*
- * The record of a counter; where there is none, a new one that has only it.
- */
-
-static void *
-ngx_spocr_record_named(ngx_spocr_keys_t *keys, ngx_spocr_index_t *index,
-    const u_char *counter, ngx_uint_t *made)
-{
-    u_char    *record;
-    uint32_t  *slot;
-
-    *made = 0;
-
-    if (ngx_spocr_index_room(index) != NGX_OK) {
-        return NULL;
-    }
-
-    slot = ngx_spocr_index_slot(index, counter);
-
-    if (*slot) {
-        return ngx_spocr_record(index->records, *slot - 1);
-    }
-
-    record = ngx_spocr_record_add(keys, index->records);
-    if (record == NULL) {
-        return NULL;
-    }
-
-    memcpy(record + index->offset, counter, index->len);
-
-    *slot = (uint32_t) index->records->count;
-    *made = 1;
-
-    return record;
-}
-
-
-/* The slot that holds the digest's record, or the empty one for it. */
-
-static uint32_t *
-ngx_spocr_index_slot(const ngx_spocr_index_t *index, const u_char *digest)
-{
-    u_char    *record;
-    uint32_t   i;
-
-    for (i = ngx_spocr_be32(digest); /* void */ ; i++) {
-        i &= index->mask;
-
-        if (index->slots[i] == 0) {
-            return &index->slots[i];
-        }
-
-        record = ngx_spocr_record(index->records, index->slots[i] - 1);
-
-        if (memcmp(record + index->offset, digest, index->len) == 0) {
-            return &index->slots[i];
-        }
-    }
-}
-
-
-/* Room for one more, never more than half full. */
-
-static ngx_int_t
-ngx_spocr_index_room(ngx_spocr_index_t *index)
-{
-    u_char      *record;
-    uint32_t    *slots, *old, mask;
-    ngx_uint_t   i;
-
-    if (index->slots && index->records->count < index->mask / 2) {
-        return NGX_OK;
-    }
-
-    mask = index->slots ? 2 * index->mask + 1 : 127;
-
-    slots = calloc((size_t) mask + 1, sizeof(uint32_t));
-    if (slots == NULL) {
-        return NGX_ERROR;
-    }
-
-    old = index->slots;
-
-    index->slots = slots;
-    index->mask = mask;
-
-    free(old);
-
-    for (i = 0; i < index->records->count; i++) {
-        record = ngx_spocr_record(index->records, i);
-        *ngx_spocr_index_slot(index, record + index->offset)
-            = (uint32_t) (i + 1);
-    }
-
-    return NGX_OK;
-}
-
-
-static uint32_t
-ngx_spocr_be32(const u_char *p)
-{
-    return (uint32_t) p[0] << 24 | (uint32_t) p[1] << 16
-           | (uint32_t) p[2] << 8 | (uint32_t) p[3];
 }
 
 
