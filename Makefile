@@ -45,7 +45,7 @@ M        := ngx_spocr_module
 # Layer 0: values; no function of nginx is called, so that spocrctl and the
 # unit tests link these without it.
 LAYER0   := $(wildcard $(patsubst %,$(M)/ngx_spocr_%.c, \
-                token keys keyfile* window id json target error))
+                token key* window id json target error))
 UNITS    := $(patsubst t/unit/%.c,$(B)/unit/%,$(wildcard t/unit/*.c))
 
 
