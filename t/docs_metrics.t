@@ -1,0 +1,61 @@
+# docs/operations.md and the metrics page: names, types, labels.
+
+use lib 't/lib';
+use Spocr::Test;
+
+open my $in, '<', 'docs/operations.md' or die "docs/operations.md: $!\n";
+my $page = do { local $/; <$in> };
+close $in;
+
+my $t = Spocr::Test->new;
+$t->start(<<'EOF');
+%%MAIN%%
+events {}
+http { %%HTTP%% spocr_zone zone=z:64k;
+       server { listen 127.0.0.1:%%PORT_1%%;
+                location / { spocr_status prometheus; } } }
+EOF
+
+my (%type, %label, %values);
+for (split /\n/, $t->get('/')->body) {
+    if (/^# TYPE (\S+) (\S+)$/) {
+        $type{$1} = $2;
+    } elsif (/^(\w+?)(?:_bucket|_sum|_count)?(?:\{(\w+)="([^"]*)"\})? \S+$/) {
+        $label{$1} = $2 if defined $2;
+        push @{ $values{$2} }, $3 if defined $2;
+    }
+}
+cmp_ok scalar keys %type, '>', 8, 'there are metrics';
+
+my ($part) = $page =~ /^## Metrics\n(.*?)^## /ms;
+my (%said, %labels);
+while ($part =~ /^\| `(nginx_spocr_\w+)` \| (\w+) \| (?:`(\w+)`)? ?\| /gm) {
+    $said{$1} = $2;
+    $labels{$1} = $3 if defined $3;
+}
+is_deeply \%said, \%type, 'each metric has its row, and type';
+is_deeply \%labels, \%label, 'and its label';
+
+my ($outcomes) = $part =~ /^\| `nginx_spocr_requests_total` .*: (.*) \|$/m;
+is join(' ', $outcomes =~ /`(\w+)`/g), join(' ', @{ $values{outcome} }),
+   'each outcome is named';
+
+# the alerts name metrics and labels that exist
+my ($alerts) = $page =~ /^## Alerts\n(.*?)^## /ms;
+my $n = 0;
+my $metric;
+for my $code ($alerts =~ /`([^`]+)`/g) {
+    my ($name, $what, $value) =
+        $code =~ /^(\w+)?(?:\{(\w+)=~?"([^"]+)"\})?$/ or next;
+    $metric = $name if defined $name;
+    ok $type{"nginx_spocr_$metric"}, "an alert's $metric exists";
+    $n++;
+
+    next if !defined $what;
+    is $label{"nginx_spocr_$metric"}, $what, "$metric has $what";
+    ok scalar(grep { /^(?:$value)$/ } @{ $values{$what} // [] }),
+        "$what can be $value";
+}
+cmp_ok $n, '>', 8, 'there were some';
+
+$t->done;
