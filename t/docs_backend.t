@@ -45,7 +45,8 @@ for my $name (sort grep { $is->{$_} =~ /^[\d.:]+$/ } keys %$is) {
 my $schema = slurp('backend/schema.c');
 my %template;
 while ($schema =~ /^    \{ "(\w+)",\n(.*?)\},$/gms) {
-    my ($id, $text) = ($1, $2 =~ s/BE_LINE_ITEMS/BE_FIELD("line_items")/r);
+    my ($id, $text) = ($1, $2);
+    $text =~ s/BE_LINE_ITEMS/BE_FIELD("line_items")/;
     $template{$id} = join ' ', $text =~ /BE_FIELD\("(\w+)"\)/g;
 }
 my %told;
