@@ -37,6 +37,8 @@ http {
 
         location = /text { default_type text/plain; return 404 "a text"; }
 
+        location = /empty { return 403 ""; }
+
         location /ok/ {
             spocr_auth off;
             error_page 404 =200 /custom.json;
@@ -86,6 +88,7 @@ sub shows ($r, $status, $type, $body, $name) {
 # C-35
 shows $t->get('/file/none'), 404, 'text/html', $page, 'error_page, a file';
 shows $t->get('/text'), 404, 'text/plain', 'a text', 'return with a text';
+is_error $t->get('/empty'), 403, 'forbidden', 'return with an empty text';
 shows $t->get('/ok/none'), 200, 'application/json', qq({"own":true}\n),
     'error_page with another status';
 

@@ -31,7 +31,12 @@ http {
                               proxy_set_header Connection "";
                               proxy_pass http://%%BACKEND%%; }
         location /private { internal; alias %%DIR%%/private; }
-        location /gated { proxy_pass http://%%BACKEND%%; }
+        location /paged { error_page 502 /sorry; proxy_pass http://%%BACKEND%%; }
+        location /sorry { internal; alias %%DIR%%/private; }
+        location /other { error_page 502 = @other;
+                          proxy_pass http://%%BACKEND%%; }
+        location @other { rewrite ^ /instead? break;
+                          proxy_pass http://%%BACKEND%%; }
     }
 }
 EOF
@@ -63,6 +68,24 @@ is_error $t->get("$_?reset=1", key => $key), 502, 'bad_gateway', "$_: nothing"
 my $large = join '&', map { 'header=X-' . $_ . ':' . 'x' x 90 } 1 .. 70;
 is_error $t->get("/x?$large", key => $key), 502, 'bad_gateway',
     'a header that is too large';
+
+# garbage, for each kind of client, and with pages of an operator's own
+my $garbage = 'raw=' . escape("\x01\x02 no answer\r\n\r\n");
+is_error $t->get("/x?$garbage", key => $key, version => '1.0'),
+    502, 'bad_gateway', 'HTTP/1.0';
+is $t->head("/x?$garbage", key => $key)->status, 502, 'HEAD';
+is_error $t->post("/x?$garbage", key => $key, body => 'x' x 9),
+    502, 'bad_gateway', 'POST';
+my $c = $t->conn;
+my $closing = $c->request(GET => "/x?$garbage", key => $key);
+ok $closing->header('Connection') ne 'close' || $c->closed,
+   'what says that it closes is closed';
+my $paged = $t->get("/paged?$garbage", key => $key);
+is $paged->status . ' ' . $paged->body, "502 private\n", 'a page of its own';
+like $paged->id, $ID, 'with an id';
+my $other = $t->get("/other?$garbage", key => $key);
+is $other->json && $other->json->{target}, '/instead',
+   'another backend instead';
 
 # HTTP/2
 for my $raw ("\x00\x01\r\n\r\n", 'HTTP/1.1 20') {
