@@ -21,10 +21,10 @@ typedef struct {
 } ngx_spocr_forward_pass_t;
 
 
-static void ngx_spocr_forward_pass(ngx_http_request_t *r, ngx_uint_t gated,
-    ngx_spocr_forward_pass_t *pass);
+static void ngx_spocr_forward_pass(ngx_http_request_t *r,
+    ngx_spocr_strip_e strip, ngx_spocr_forward_pass_t *pass);
 static ngx_table_elt_t *ngx_spocr_forward_unwanted(ngx_table_elt_t *h,
-    ngx_uint_t gated, ngx_spocr_forward_pass_t *pass);
+    ngx_spocr_strip_e strip, ngx_spocr_forward_pass_t *pass);
 static ngx_int_t ngx_spocr_forward_trace(ngx_http_request_t *r,
     ngx_spocr_forward_pass_t *pass);
 static ngx_int_t ngx_spocr_forward_put(ngx_http_request_t *r,
@@ -78,17 +78,20 @@ ngx_spocr_forward_init(void)
 
 ngx_int_t
 ngx_spocr_forward_strip(ngx_http_request_t *r, ngx_spocr_forward_ctx_t *ctx,
-    ngx_uint_t gated)
+    ngx_spocr_strip_e strip)
 {
     ngx_str_t                *id;
+    ngx_uint_t                first;
     ngx_spocr_forward_pass_t  pass;
 
-    if (ctx->stripped) {
+    if (ctx->stripped >= strip) {
         return NGX_OK;
     }
 
+    first = ctx->stripped == NGX_SPOCR_STRIP_NONE;
+
     for ( ;; ) {
-        ngx_spocr_forward_pass(r, gated, &pass);
+        ngx_spocr_forward_pass(r, strip, &pass);
 
         if (pass.unwanted == NULL) {
             break;
@@ -104,6 +107,13 @@ ngx_spocr_forward_strip(ngx_http_request_t *r, ngx_spocr_forward_ctx_t *ctx,
         }
     }
 
+    ctx->stripped = strip;
+    ctx->request_id = pass.request_id;
+
+    if (!first) {
+        return NGX_OK;
+    }
+
     if (pass.request_id) {
         id = &pass.request_id->value;
 
@@ -111,9 +121,6 @@ ngx_spocr_forward_strip(ngx_http_request_t *r, ngx_spocr_forward_ctx_t *ctx,
             ctx->client_request_id = *id;
         }
     }
-
-    ctx->request_id = pass.request_id;
-    ctx->stripped = 1;
 
     return ngx_spocr_forward_trace(r, &pass);
 }
@@ -125,42 +132,39 @@ ngx_spocr_forward_identity(ngx_http_request_t *r, ngx_spocr_forward_ctx_t *ctx,
 {
     ngx_table_elt_t  *slot;
 
-    if (ctx->done) {
+    if (identity->request_id.len && !ctx->id_done) {
+
+        if (ngx_spocr_forward_put(r, ctx->request_id,
+                                  &ngx_spocr_forward_request_id,
+                                  &identity->request_id)
+            != NGX_OK)
+        {
+            return NGX_ERROR;
+        }
+
+        ctx->id_done = 1;
+    }
+
+    if (!identity->auth || ctx->auth_done) {
         return NGX_OK;
     }
 
-    ctx->done = 1;
+    ctx->auth_done = 1;
 
-    if (ngx_spocr_forward_put(r, ctx->request_id,
-                              &ngx_spocr_forward_request_id,
-                              &identity->request_id)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    /* the first header of the identity takes the Authorization's place */
-
-    slot = NULL;
-
-    if (identity->auth) {
-        slot = r->headers_in.authorization;
-        r->headers_in.authorization = NULL;
-    }
+    slot = r->headers_in.authorization;
+    r->headers_in.authorization = NULL;
 
     if (slot && identity->uid.len == 0) {
         return ngx_spocr_header_remove(r->pool, &r->headers_in.headers, slot);
     }
 
-    if (ngx_spocr_forward_put(r, slot, &ngx_spocr_forward_uid, &identity->uid)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
+    /* the first header of the identity takes the Authorization's place */
 
-    if (ngx_spocr_forward_put(r, NULL, &ngx_spocr_forward_key_id,
-                              &identity->key_id)
-        != NGX_OK)
+    if (ngx_spocr_forward_put(r, slot, &ngx_spocr_forward_uid, &identity->uid)
+        != NGX_OK
+        || ngx_spocr_forward_put(r, NULL, &ngx_spocr_forward_key_id,
+                                 &identity->key_id)
+           != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -213,7 +217,7 @@ ngx_spocr_forward_clean_answer(ngx_http_request_t *r)
 
 
 static void
-ngx_spocr_forward_pass(ngx_http_request_t *r, ngx_uint_t gated,
+ngx_spocr_forward_pass(ngx_http_request_t *r, ngx_spocr_strip_e strip,
     ngx_spocr_forward_pass_t *pass)
 {
     ngx_uint_t        i;
@@ -243,7 +247,7 @@ ngx_spocr_forward_pass(ngx_http_request_t *r, ngx_uint_t gated,
             continue;
         }
 
-        pass->unwanted = ngx_spocr_forward_unwanted(&h[i], gated, pass);
+        pass->unwanted = ngx_spocr_forward_unwanted(&h[i], strip, pass);
 
         if (pass->unwanted) {
             return;
@@ -255,7 +259,7 @@ ngx_spocr_forward_pass(ngx_http_request_t *r, ngx_uint_t gated,
 /* The element itself where it has to go, else NULL. */
 
 static ngx_table_elt_t *
-ngx_spocr_forward_unwanted(ngx_table_elt_t *h, ngx_uint_t gated,
+ngx_spocr_forward_unwanted(ngx_table_elt_t *h, ngx_spocr_strip_e strip,
     ngx_spocr_forward_pass_t *pass)
 {
     if (ngx_spocr_forward_is(h, "x-request-id")) {
@@ -268,7 +272,9 @@ ngx_spocr_forward_unwanted(ngx_table_elt_t *h, ngx_uint_t gated,
         return NULL;
     }
 
-    if (gated && ngx_spocr_forward_begins(h, "x-spocr-")) {
+    if (strip == NGX_SPOCR_STRIP_GATED
+        && ngx_spocr_forward_begins(h, "x-spocr-"))
+    {
         return h;
     }
 
@@ -315,7 +321,7 @@ ngx_spocr_forward_trace(ngx_http_request_t *r, ngx_spocr_forward_pass_t *pass)
             return NGX_ERROR;
         }
 
-        ngx_spocr_forward_pass(r, 0, pass);
+        ngx_spocr_forward_pass(r, NGX_SPOCR_STRIP_COVERED, pass);
     }
 
     return NGX_OK;

@@ -15,17 +15,25 @@
 #include <ngx_http.h>
 
 
+/*
+ * How far the client's headers were looked through.  An internal redirect may
+ * lead from a location that only covers to one that gates.
+ */
+typedef enum {
+    NGX_SPOCR_STRIP_NONE = 0,
+    NGX_SPOCR_STRIP_COVERED,       /* ids and trace context */
+    NGX_SPOCR_STRIP_GATED          /* X-Spocr-* as well */
+} ngx_spocr_strip_e;
+
+
 /* Part of the request's context; zeroed memory is a valid beginning. */
 typedef struct {
-
-    /* the client's headers that are still in the request's list, or NULL */
-    ngx_table_elt_t  *request_id;
-    ngx_table_elt_t  *authorization;
-
-    ngx_str_t         client_request_id;    /* valid ones only */
-
-    unsigned          stripped:1;
-    unsigned          done:1;
+    ngx_table_elt_t    *request_id;         /* X-Request-Id of the request,
+                                             * the client's or ours; or NULL */
+    ngx_str_t           client_request_id;  /* valid ones only */
+    ngx_spocr_strip_e   stripped;
+    unsigned            id_done:1;
+    unsigned            auth_done:1;
 } ngx_spocr_forward_ctx_t;
 
 
@@ -44,17 +52,18 @@ typedef struct {
 void ngx_spocr_forward_init(void);
 
 /*
- * Step 3 of the contract: removes the client's X-Spocr-* headers, an invalid
- * traceparent with its tracestate, and remembers what the rest of the request
- * needs.  With gated 0 (only ids, no keys) X-Spocr-* are not our business.
- * NGX_OK or NGX_ERROR.
+ * Step 3 of the contract: removes the client's X-Spocr-* headers (GATED), an
+ * invalid traceparent with its tracestate, and remembers the X-Request-Id.
+ * Does nothing the second time, unless there is more to strip.  NGX_OK or
+ * NGX_ERROR.
  */
 ngx_int_t ngx_spocr_forward_strip(ngx_http_request_t *r,
-    ngx_spocr_forward_ctx_t *ctx, ngx_uint_t gated);
+    ngx_spocr_forward_ctx_t *ctx, ngx_spocr_strip_e strip);
 
 /*
  * Writes the identity into the request's own headers, so that a bare
- * proxy_pass sends it.  Once per request.  NGX_OK or NGX_ERROR.
+ * proxy_pass sends it: the id once, and once uid, key and plan, which take
+ * the Authorization's place.  NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_spocr_forward_identity(ngx_http_request_t *r,
     ngx_spocr_forward_ctx_t *ctx, const ngx_spocr_forward_t *identity);

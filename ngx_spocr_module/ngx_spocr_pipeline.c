@@ -21,6 +21,10 @@
 #define NGX_SPOCR_SAMPLE_EVERY  16
 
 
+#define ngx_spocr_strip(slcf)                                                 \
+    ((slcf)->enable ? NGX_SPOCR_STRIP_GATED : NGX_SPOCR_STRIP_COVERED)
+
+
 typedef struct {
     const char   *name;
     ngx_int_t   (*run)(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
@@ -118,7 +122,7 @@ ngx_spocr_access_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ngx_spocr_forward_strip(r, &ctx->forward, slcf->enable != 0)
+    if (ngx_spocr_forward_strip(r, &ctx->forward, ngx_spocr_strip(slcf))
         != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
@@ -368,11 +372,7 @@ ngx_spocr_precontent_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    if (ctx->forward.done) {
-        return NGX_DECLINED;
-    }
-
-    if (ngx_spocr_forward_strip(r, &ctx->forward, slcf->enable != 0)
+    if (ngx_spocr_forward_strip(r, &ctx->forward, ngx_spocr_strip(slcf))
         != NGX_OK
         || ngx_spocr_forward(r, slcf, ctx) != NGX_OK)
     {
