@@ -14,7 +14,7 @@
 
 /* Below this a page is read a second time even if nothing is missing. */
 
-#define BE_UNSURE  70.0
+#define BE_UNSURE  60.0
 
 
 static void
@@ -30,18 +30,42 @@ be_results_free(const be_schema_t *s, be_result_t *r)
 }
 
 
+/* How many cells of an array were filled. */
+
+static int
+be_cells(const be_field_t *fd, const be_result_t *r)
+{
+    int  i, c, n = 0;
+
+    for (i = 0; i < r->nrows; i++) {
+        for (c = 0; c < fd->nchildren; c++) {
+            n += r->rows[i][c].text != NULL;
+        }
+    }
+
+    return n;
+}
+
+
 /* What the first reading did not find is taken from the second. */
 
 static void
 be_results_merge(const be_schema_t *s, be_result_t *r, be_result_t *more)
 {
-    int          i, better;
-    be_result_t  t;
+    int                i, better;
+    be_result_t        t;
+    const be_field_t  *fd;
+    const be_value_t  *a, *b;
 
     for (i = 0; i < s->nfields; i++) {
-        better = s->fields[i].type == BE_ARRAY
-                 ? r[i].nrows == 0 && more[i].nrows > 0
-                 : r[i].value.text == NULL && more[i].value.text != NULL;
+        fd = &s->fields[i];
+        a = &r[i].value;
+        b = &more[i].value;
+
+        better = fd->type == BE_ARRAY
+                 ? be_cells(fd, &more[i]) > be_cells(fd, &r[i])
+                 : b->text != NULL && (a->text == NULL
+                                       || (a->unsure && !b->unsure));
 
         if (better) {
             t = r[i];

@@ -15,6 +15,7 @@ typedef struct {
     char      *source;
     be_ref_t  *refs;
     int        nrefs;
+    int        unsure;           /* a guess: a second reading may know better */
 } be_value_t;
 
 /* The result for one field: a value, or rows of one value per child. */

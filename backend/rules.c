@@ -390,7 +390,9 @@ be_rules_wanting(be_extractor_t *x, const be_schema_t *s,
     (void) x;
 
     for (i = 0; i < s->nfields; i++) {
-        if (s->fields[i].type == BE_ARRAY || out[i].value.text != NULL) {
+        if (s->fields[i].type == BE_ARRAY
+            || (out[i].value.text != NULL && !out[i].value.unsure))
+        {
             continue;
         }
 

@@ -395,6 +395,7 @@ be_rule_money(be_rules_t *r, int concept, be_value_t *v)
 
     if (best != NULL) {
         be_take(r, v, best->row, best->hit.from, best->hit.to);
+        v->unsure = best == &guess;
     }
 
     free(other.v);

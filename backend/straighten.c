@@ -17,6 +17,10 @@
 #define BE_SKEW_MIN    0.3
 #define BE_SKEW_CONF   2.5
 
+/* How bright paper is made. */
+
+#define BE_PAPER       250
+
 #define BE_PI          3.14159265358979323846
 
 
@@ -80,6 +84,36 @@ be_replace(PIX *old, PIX *next)
 }
 
 
+/*
+ * A photo with a shadow, or of grey paper: evened out it reads far better,
+ * and a flat scan reads a little worse.  The brightest pixel of each tile is
+ * its paper.
+ */
+
+static int
+be_is_shaded(PIX *pix)
+{
+    PIX        *tiles;
+    NUMA       *histogram = NULL;
+    l_float32   dark = 255, bright = 255;
+
+    tiles = pixScaleGrayMinMax(pix, 32, 32, L_CHOOSE_MAX);
+
+    if (tiles != NULL) {
+        histogram = pixGetGrayHistogram(tiles, 1);
+        pixDestroy(&tiles);
+    }
+
+    if (histogram != NULL) {
+        numaHistogramGetValFromRank(histogram, 0.1f, &dark);
+        numaHistogramGetValFromRank(histogram, 0.9f, &bright);
+        numaDestroy(&histogram);
+    }
+
+    return (double) bright < 190 || (double) dark < 0.8 * (double) bright;
+}
+
+
 PIX *
 be_straighten(PIX *picture, int quarters, be_affine_t *to_grid)
 {
@@ -110,7 +144,10 @@ be_straighten(PIX *picture, int quarters, be_affine_t *to_grid)
         *to_grid = be_affine_then(be_affine_scale(sx, sy), *to_grid);
     }
 
-    pix = be_replace(pix, pixBackgroundNormSimple(pix, NULL, NULL));
+    if (be_is_shaded(pix)) {
+        pix = be_replace(pix, pixBackgroundNorm(pix, NULL, NULL, 10, 15, 60,
+                                                40, BE_PAPER, 2, 1));
+    }
 
     angle = be_skew(pix) * BE_PI / 180;
     if (angle == 0) {
