@@ -123,7 +123,7 @@ for my $case (
 ) {
     my ($name, $target, $status, $key) = @$case;
     $r = $t->get($target, key => $key, headers => \@good);
-    is $r->status, $status, $name;
+    is $r->status, $status, "$name: the status";
     is allowed($r), 'http://good.example', "$name: the origin";
     my %names = map { lc $_ => 1 } split /,\s*/,
         $r->header('Access-Control-Expose-Headers') // '';
@@ -143,6 +143,20 @@ is allowed($r), 'https://one.example', 'a fixed origin';
 $r = $t->get('/x?header=Access-Control-Allow-Origin:*',
              key => $t->key('bob'), headers => \@good);
 is allowed($r), 'http://good.example', "the backend's own gives way";
+
+# C-37: the body of a preflight is not the next request
+my $c = $t->conn;
+my $hidden = "GET /hidden HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "
+             . $t->key('bob') . "\r\n\r\n";
+for my $chunked (0, 1) {
+    $r = $c->request(OPTIONS => '/x', headers => [@good, @ask],
+                     body => $hidden, chunked => $chunked);
+    is $r->status, 204, 'a preflight with a body';
+    is $c->request(GET => '/x?next', key => $t->key('bob'))->json->{target},
+       '/x?next', 'the next request is in step';
+}
+is scalar(grep { /hidden/ } map { $_->{target} } $t->backend->requests), 0,
+   'nothing hidden was executed';
 
 # HTTP/2
 my $h2 = $t->curl('--http2-prior-knowledge', '-X', 'OPTIONS', '-H',

@@ -120,6 +120,16 @@ is_error $t->get('/x', host => 'api.example'), 401, 'unauthorized',
 is $t->get('/x', host => 'api.example', key => $key)->status, 200,
    'and lets in';
 
+# C-36 C-1: an answer without headers has no id, so there is none
+for my $port (1, 3, 4) {
+    my $c = $t->conn($port);
+    $c->send("GET /x\r\n");
+    ok $c->closed, "port $port: HTTP/0.9 is closed without an answer";
+}
+my $c = $t->conn(2);
+$c->send("GET /x\r\n");
+ok !$c->closed, 'where nothing is on nginx answers it';
+
 # each of the two alone
 $r = $t->get('/x', port => 3);
 like $r->id, $ID, 'ids alone: an id';
@@ -167,6 +177,8 @@ EOF
 is $exit, 0, 'spocr on in http is allowed' or diag $out;
 my @warnings = grep { /\[warn\]/ } split /\n/, $out;
 is scalar @warnings, 1, 'one warning' or diag $out;
-like $warnings[0] // '', qr/inherits\.example/, 'that names the server';
+like $warnings[0] // '',
+    qr/server "inherits\.example" in \S+:8 inherits "spocr on" from \S+:5/,
+    'that names the server, and both places';
 
 $t->done;

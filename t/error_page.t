@@ -55,6 +55,17 @@ http {
             error_page 502 @backend;
         }
 
+        location = /said {
+            proxy_pass http://127.0.0.1:1;
+            error_page 502 /said-in-html;
+        }
+        location = /said-in-html {
+            internal;
+            spocr_auth off;
+            default_type text/html;
+            return 502 "<b>said</b>";
+        }
+
         location /missing/ {
             spocr_auth off;
             error_page 404 /file-that-is-missing;
@@ -102,6 +113,12 @@ is "@sent", $r->id, 'one id before and after the redirect';      # C-3
 $r = $t->get('/same', key => $key);
 is $r->status, 502, 'error_page that keeps the status';
 is ref $r->json->{headers}, 'ARRAY', "the backend's own page is kept";
+
+# pages that look most like nginx's own
+shows $t->get('/same?type=text/html&body=theirs', key => $key), 502,
+    'text/html', 'theirs', "the backend's own page in HTML";
+shows $t->get('/said', key => $key), 502, 'text/html', '<b>said</b>',
+    'a page in HTML that a return made';
 
 shows $t->get('/intercept?status=404', key => $key), 404, 'text/html', $page,
     'an intercepted answer';

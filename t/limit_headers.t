@@ -5,9 +5,10 @@ use Spocr::Test;
 
 my $t = Spocr::Test->new;
 
-$t->keyfile(keys => {
+$t->keyfile(tenants => { u_tie => { limits => { uid => 5 } } }, keys => {
     (map { ("k$_" => { uid => "u_$_" }) } 1 .. 6),
     tight => { uid => 'u_tight', limits => { key => 100 } },
+    (map { ("tie$_" => { uid => 'u_tie' }) } 1, 2),
     nokey => { uid => 'u_nokey', limits => { key => undef } },
 });
 
@@ -83,6 +84,12 @@ for my $case ([0, 200, 2], [1, 200, 1], [2, 200, 0], [3, 429, 0]) {
 my $uid = $t->get('/legacy', key => $t->key('tight'));
 is fixed($uid), 'X-RateLimit-Limit: 10 | X-RateLimit-Remaining: 9'
                 . ' | X-RateLimit-Reset: T', "the uid's where it is smaller";
+my @tie = in_window(3600_000, sub {
+    $t->get('/legacy', key => $t->key('tie1')) for 1, 2;
+    return $t->get('/legacy', key => $t->key('tie2'));
+});
+is fixed($tie[0]), 'X-RateLimit-Limit: 3 | X-RateLimit-Remaining: 2'
+                   . ' | X-RateLimit-Reset: T', "the key's on a tie";
 my $nokey = $t->get('/legacy', key => $t->key('nokey'));
 is fixed($nokey), 'X-RateLimit-Limit: 10 | X-RateLimit-Remaining: 9'
                   . ' | X-RateLimit-Reset: T', "the uid's alone";
