@@ -74,9 +74,9 @@ be_affine_apply(const be_affine_t *m, be_point_t p)
 be_affine_t
 be_affine_unturn(int quarters, double w, double h)
 {
-    be_affine_t  m1 = { 0, 1, 0, -1, 0, w };
+    be_affine_t  m1 = { 0, 1, 0, -1, 0, h };
     be_affine_t  m2 = { -1, 0, w, 0, -1, h };
-    be_affine_t  m3 = { 0, -1, h, 1, 0, 0 };
+    be_affine_t  m3 = { 0, -1, w, 1, 0, 0 };
 
     switch (quarters & 3) {
     case 1:

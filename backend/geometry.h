@@ -36,7 +36,7 @@ be_affine_t be_affine_rotate(double angle);
 be_affine_t be_affine_then(be_affine_t first, be_affine_t next);
 be_point_t be_affine_apply(const be_affine_t *m, be_point_t p);
 
-/* Where a page of w x h came from, if it was turned clockwise by quarters. */
+/* Back to the page of w x h that was turned clockwise by quarters. */
 be_affine_t be_affine_unturn(int quarters, double w, double h);
 
 be_box_t be_box_union(be_box_t a, be_box_t b);

@@ -69,7 +69,7 @@ be_take(const be_rules_t *r, be_value_t *v, int row, int from, int to)
         from++;
     }
 
-    while (to > from && strchr(" :;|,", w->text[to - 1])) {
+    while (to > from && strchr(" :;|", w->text[to - 1])) {
         to--;
     }
 
@@ -99,6 +99,21 @@ be_take(const be_rules_t *r, be_value_t *v, int row, int from, int to)
     }
 
     v->source = be_strdup(v->text);
+}
+
+
+/* A comma at the end belongs to the line, not to the value. */
+
+static void
+be_take_end(be_value_t *v)
+{
+    size_t  n = v->text ? strlen(v->text) : 0;
+
+    if (n > 1 && v->text[n - 1] == ',') {
+        v->text[n - 1] = '\0';
+        v->source[n - 1] = '\0';
+        v->refs[v->nrefs - 1].to--;
+    }
 }
 
 
@@ -367,6 +382,7 @@ be_rules_extract(be_extractor_t *x, const be_page_t *pg,
 
         } else {
             be_rule_field(&r, &s->fields[i], i, &out[i].value);
+            be_take_end(&out[i].value);
             be_normal_form(&s->fields[i], &out[i].value);
         }
     }

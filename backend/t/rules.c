@@ -1,0 +1,295 @@
+/*
+ * The rules on perfect words: what is wrong here is not the OCR's fault.
+ * A page is drawn as text: each character takes 10 x 20 pixels.
+ */
+
+#include <stdlib.h>
+
+#include "buf.h"
+#include "extract.h"
+#include "tap.h"
+
+
+static be_page_t     page;
+static be_schema_t   schema;
+static be_result_t  *result;
+
+
+static void
+draw(const char *const *lines)
+{
+    int          i;
+    size_t       at, n;
+    char         word[128];
+    be_token_t  *t;
+
+    memset(&page, 0, sizeof(page));
+    page.to_grid = be_affine_identity();
+    page.width = 800;
+    page.height = 1000;
+    snprintf(page.language, sizeof(page.language), "eng");
+
+    for (i = 0; lines[i] != NULL; i++) {
+        for (at = 0; lines[i][at]; at += n) {
+            n = strcspn(lines[i] + at, " ");
+
+            if (n == 0) {
+                n = 1;
+                continue;
+            }
+
+            snprintf(word, sizeof(word), "%.*s", (int) n, lines[i] + at);
+            t = be_page_add(&page, word, (be_box_t) {
+                                (double) at * 10, i * 30,
+                                (double) (at + n) * 10, i * 30 + 20 },
+                            95, i);
+            be_token_symbol(t, 0, (int) n, t->box);
+        }
+    }
+}
+
+
+static void
+extract(const char *fields, const char *const *lines)
+{
+    json_t      *a;
+    be_fault_t   f = { 0 };
+
+    draw(lines);
+    a = fields[0] == '[' ? json_loads(fields, 0, NULL)
+                         : be_template(fields, &f);
+    ok(be_schema_parse(a, "fields", &schema, &f) == 0, "the schema is valid");
+    json_decref(a);
+
+    result = be_alloc((size_t) schema.nfields * sizeof(be_result_t));
+    be_rules()->extract(be_rules(), &page, &schema, result, &f);
+}
+
+
+static void
+finish(void)
+{
+    int  i;
+
+    for (i = 0; i < schema.nfields; i++) {
+        be_result_free(&result[i], &schema.fields[i]);
+    }
+
+    free(result);
+    be_schema_free(&schema);
+    be_page_free(&page);
+}
+
+
+static void
+field(const char *name, const char *want)
+{
+    int  i;
+
+    for (i = 0; i < schema.nfields; i++) {
+        if (strcmp(schema.fields[i].name, name) == 0) {
+            is(result[i].value.text ? result[i].value.text : "", want, name);
+        }
+    }
+}
+
+
+static void
+cell(const char *array, int row, int column, const char *want)
+{
+    int   i;
+    char  what[64];
+
+    snprintf(what, sizeof(what), "%s[%d][%d]", array, row, column);
+
+    for (i = 0; i < schema.nfields; i++) {
+        if (strcmp(schema.fields[i].name, array) == 0) {
+            is(row < result[i].nrows ? result[i].rows[row][column].text
+                                     : NULL, want, what);
+        }
+    }
+}
+
+
+static int
+rows(const char *array)
+{
+    int  i;
+
+    for (i = 0; i < schema.nfields; i++) {
+        if (strcmp(schema.fields[i].name, array) == 0) {
+            return result[i].nrows;
+        }
+    }
+
+    return -1;
+}
+
+
+static void
+test_invoice(void)
+{
+    static const char *const  lines[] = {
+        "Quarry Lane Tools Ltd                        INVOICE",
+        "8 Quarry Lane, Stonebeck",
+        "",
+        "Bill to                   Invoice No: QL-2291",
+        "Hillside Garage           Invoice Date: 03/04/2026",
+        "                          Due Date: 03/05/2026",
+        "",
+        "Description               Qty    Unit Price     Amount",
+        "Torque wrench             2      85.00          170.00",
+        "Socket set, metric        1      1,120.50       1,120.50",
+        "",
+        "                                 Subtotal       1,290.50",
+        "                                 VAT 20%        258.10",
+        "                                 Total          1,548.60",
+        NULL
+    };
+
+    extract("invoice", lines);
+    field("vendor", "Quarry Lane Tools Ltd");
+    field("recipient", "Hillside Garage");
+    field("invoice_no", "QL-2291");
+    field("invoice_date", "03/04/2026");
+    field("due_date", "03/05/2026");
+    field("subtotal", "1,290.50");
+    field("tax", "258.10");
+    field("total", "1,548.60");
+    ok(rows("line_items") == 2, "two line items");
+    cell("line_items", 0, 0, "Torque wrench");
+    cell("line_items", 0, 1, "2");
+    cell("line_items", 1, 2, "1,120.50");
+    cell("line_items", 1, 3, "1,120.50");
+    finish();
+}
+
+
+static void
+test_german(void)
+{
+    static const char *const  lines[] = {
+        "Muster & Sohn GmbH",
+        "",
+        "Rechnung                  Rechnungsnummer: 2026/044",
+        "                          Rechnungsdatum: 12. Januar 2026",
+        "",
+        "Bezeichnung               Menge  Einzelpreis    Gesamtpreis",
+        "Schrauben M6              100    0,12           12,00",
+        "",
+        "                                 Nettobetrag    12,00",
+        "                                 MwSt 19%       2,28",
+        "                                 Gesamtbetrag   14,28",
+        NULL
+    };
+
+    extract("invoice", lines);
+    field("vendor", "Muster & Sohn GmbH");
+    field("invoice_no", "2026/044");
+    field("invoice_date", "12. Januar 2026");
+    field("subtotal", "12,00");
+    field("tax", "2,28");
+    field("total", "14,28");
+    cell("line_items", 0, 1, "100");
+    finish();
+}
+
+
+static void
+test_receipt(void)
+{
+    static const char *const  lines[] = {
+        "PEBBLE MARKET SDN BHD",
+        "12, JALAN BESAR,",
+        "43200 CHERAS, SELANGOR",
+        "TEL: 03-5542 3228",
+        "Receipt No: A00123",
+        "Date: 14/03/2026  18:40",
+        "",
+        "Rye loaf               6.40",
+        "Milk 1L                3.10",
+        "Sub Total              9.50",
+        "Rounding Adj           0.00",
+        "TOTAL                  9.50",
+        "CASH                  20.00",
+        "CHANGE                10.50",
+        NULL
+    };
+
+    extract("receipt", lines);
+    field("store_name", "PEBBLE MARKET SDN BHD");
+    field("store_address", "12, JALAN BESAR, 43200 CHERAS, SELANGOR");
+    field("store_phone", "03-5542 3228");
+    field("receipt_no", "A00123");
+    field("transaction_date", "14/03/2026");
+    field("transaction_time", "18:40");
+    field("subtotal", "9.50");
+    field("total", "9.50");
+    field("payment_method", "CASH");
+    ok(rows("line_items") == 2, "two items without a head");
+    cell("line_items", 0, 0, "Rye loaf");
+    cell("line_items", 1, 3, "3.10");
+    finish();
+}
+
+
+static void
+test_custom(void)
+{
+    static const char *const  lines[] = {
+        "Tallow Works Inc",
+        "",
+        "PO Reference: PX-77      Project Tag: Harbour",
+        "Order Date: 2026-02-01",
+        "Part               Torque   Pieces",
+        "Bolt               4.50     12",
+        "Net Amount         90.00",
+        "Total              99.00",
+        NULL
+    };
+
+    extract("[{\"name\":\"po_reference\",\"type\":\"string\"},"
+            "{\"name\":\"tag\",\"type\":\"string\",\"description\":"
+            "\"printed after 'Project Tag'\"},"
+            "{\"name\":\"orderDate\",\"type\":\"string\"},"
+            "{\"name\":\"grand\",\"type\":\"number\",\"description\":"
+            "\"Grand total, plain number\"},"
+            "{\"name\":\"absent\",\"type\":\"string\"}]", lines);
+    field("po_reference", "PX-77");
+    field("tag", "Harbour");
+    field("orderDate", "2026-02-01");
+    field("grand", "99.00");
+    field("absent", "");
+    finish();
+}
+
+
+static void
+test_nothing(void)
+{
+    static const char *const  none[] = { NULL };
+    static const char *const  odd[] = { ".", "|", "%", "Total", "\xE5\x90\x88",
+                                        "\xC3\xA9", ":", "Invoice No:", NULL };
+
+    extract("invoice", none);
+    field("total", "");
+    ok(rows("line_items") == 0, "an empty page has no items");
+    finish();
+
+    extract("receipt", odd);
+    field("total", "");
+    finish();
+}
+
+
+int
+main(void)
+{
+    test_invoice();
+    test_german();
+    test_receipt();
+    test_custom();
+    test_nothing();
+
+    return done();
+}
