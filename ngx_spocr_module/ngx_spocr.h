@@ -75,6 +75,8 @@ typedef struct {
     const ngx_spocr_error_t      *error;       /* what was answered */
     ngx_buf_t                    *body;        /* of a JSON error, not sent */
     ngx_uint_t                    step;        /* the one that goes on */
+    const ngx_str_t              *allow;       /* methods of the location that
+                                                * was asked */
     const char                   *step_name;   /* that refused, for the log */
     ngx_uint_t                    uri_changes; /* left when broken was set */
     unsigned                      gated:1;     /* the steps were begun */
@@ -102,7 +104,7 @@ ngx_str_t ngx_spocr_request_id(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx);
 ngx_int_t ngx_spocr_pipeline_init(ngx_conf_t *cf);
 void ngx_spocr_filters_init(void);
 
-/* The verdict stands: no "satisfy any" can overrule it now. */
+/* The verdict stands: no "satisfy any" can overrule it now.  Once is enough. */
 void ngx_spocr_stopped(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
     ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
 

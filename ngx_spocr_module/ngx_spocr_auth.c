@@ -62,8 +62,8 @@ ngx_spocr_auth_keys(ngx_conf_t *cf, ngx_spocr_auth_main_conf_t *amcf)
 
     if (ngx_strncmp(value[1].data, "file=", 5) != 0 || value[1].len == 5) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\": \"file=PATH\" is expected",
-                           &value[1]);
+                           "invalid parameter \"%V\": \"file=PATH\" is "
+                           "expected", &value[1]);
         return NGX_CONF_ERROR;
     }
 
@@ -148,9 +148,14 @@ ngx_spocr_auth_step(ngx_http_request_t *r, const ngx_spocr_auth_conf_t *acf,
 
     /* asked before, in the location that redirected here internally */
 
-    if (ctx->status == NGX_SPOCR_AUTH_OK) {
+    if (ctx->status == NGX_SPOCR_AUTH_OK
+        || ctx->status == NGX_SPOCR_AUTH_SCOPE)
+    {
+        ctx->status = NGX_SPOCR_AUTH_OK;
         goto scope;
     }
+
+    ctx->key = NULL;
 
     h = r->headers_in.authorization;
     token = ngx_spocr_token_parse(h ? &h->value : NULL, &text);

@@ -10,6 +10,7 @@
 #include "ngx_spocr_headers.h"
 
 
+static ngx_int_t ngx_spocr_cors_add_vary(ngx_list_t *list);
 static ngx_table_elt_t *ngx_spocr_cors_find(ngx_http_request_t *r,
     const char *name, size_t len);
 static ngx_uint_t ngx_spocr_cors_names_ok(const ngx_str_t *value);
@@ -123,9 +124,7 @@ ngx_spocr_cors_header(ngx_http_request_t *r, const ngx_spocr_cors_conf_t *ccf)
     /* what a cache keeps for one origin must not be shown to another */
 
     if ((ccf->origin->lengths || origin.len == 0)
-        && ngx_spocr_header_add(headers, &ngx_spocr_cors_vary,
-                                &ngx_spocr_cors_origin)
-           == NULL)
+        && ngx_spocr_cors_add_vary(headers) != NGX_OK)
     {
         return NGX_ERROR;
     }
@@ -143,6 +142,44 @@ ngx_spocr_cors_header(ngx_http_request_t *r, const ngx_spocr_cors_conf_t *ccf)
 
     return ngx_spocr_header_replace(headers, &ngx_spocr_cors_expose,
                                     &ngx_spocr_cors_exposed);
+}
+
+
+/*
+ * Vary is a list, to which backends add as well.  Ours is known by its value's
+ * place: the filter may see the same header again (a range that is refused).
+ */
+
+static ngx_int_t
+ngx_spocr_cors_add_vary(ngx_list_t *list)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &list->part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                break;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].hash && h[i].value.data == ngx_spocr_cors_origin.data) {
+            return NGX_OK;
+        }
+    }
+
+    return ngx_spocr_header_add(list, &ngx_spocr_cors_vary,
+                                &ngx_spocr_cors_origin)
+           ? NGX_OK : NGX_ERROR;
 }
 
 

@@ -21,7 +21,8 @@ static const ngx_spocr_error_t  ngx_spocr_errors[] = {
     ngx_spocr_error_row("headers_too_large", "Request headers are too large",
                         400, NGX_SPOCR_ERR_HEADERS_TOO_LARGE),
 
-    ngx_spocr_error_row("unauthorized", "Missing or malformed Authorization header",
+    ngx_spocr_error_row("unauthorized",
+                        "Missing or malformed Authorization header",
                         401, NGX_SPOCR_ERR_UNAUTHORIZED),
 
     ngx_spocr_error_row("forbidden", "Access denied",

@@ -104,9 +104,7 @@ ngx_spocr_answer_error(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
         return NGX_OK;
     }
 
-    error = ngx_spocr_error_of(r, ctx);
-
-    if (error == ctx->verdict.error && !ctx->stopped) {
+    if (ctx->verdict.error) {
 
         /* nobody in "satisfy any" let the request in */
 
@@ -114,6 +112,7 @@ ngx_spocr_answer_error(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
         ngx_spocr_stopped(r, smcf, slcf, ctx);
     }
 
+    error = ngx_spocr_error_of(r, ctx);
     ctx->error = error;
 
     /* a page that an error_page has for a broken answer is shown as it is */
@@ -198,7 +197,7 @@ ngx_spocr_answer_headers(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
     if (ctx->error
         && ctx->error == ctx->verdict.error
         && ctx->error->status == NGX_HTTP_NOT_ALLOWED
-        && ngx_spocr_methods_header(r, &slcf->methods) != NGX_OK)
+        && ngx_spocr_methods_header(r, ctx->allow) != NGX_OK)
     {
         return NGX_ERROR;
     }

@@ -145,18 +145,20 @@ ngx_spocr_forward_identity(ngx_http_request_t *r, ngx_spocr_forward_ctx_t *ctx,
         ctx->id_done = 1;
     }
 
-    if (!identity->auth || ctx->auth_done) {
+    if (!identity->auth) {
         return NGX_OK;
     }
-
-    ctx->auth_done = 1;
 
     slot = r->headers_in.authorization;
     r->headers_in.authorization = NULL;
 
-    if (slot && identity->uid.len == 0) {
-        return ngx_spocr_header_remove(r->pool, &r->headers_in.headers, slot);
+    if (identity->uid.len == 0 || ctx->uid_done) {
+        return slot ? ngx_spocr_header_remove(r->pool, &r->headers_in.headers,
+                                              slot)
+                    : NGX_OK;
     }
+
+    ctx->uid_done = 1;
 
     /* the first header of the identity takes the Authorization's place */
 

@@ -33,7 +33,7 @@ typedef struct {
     ngx_str_t           client_request_id;  /* valid ones only */
     ngx_spocr_strip_e   stripped;
     unsigned            id_done:1;
-    unsigned            auth_done:1;
+    unsigned            uid_done:1;
 } ngx_spocr_forward_ctx_t;
 
 
@@ -62,8 +62,8 @@ ngx_int_t ngx_spocr_forward_strip(ngx_http_request_t *r,
 
 /*
  * Writes the identity into the request's own headers, so that a bare
- * proxy_pass sends it: the id once, and once uid, key and plan, which take
- * the Authorization's place.  NGX_OK or NGX_ERROR.
+ * proxy_pass sends it: the id once, and once uid, key and plan.  Where keys
+ * are asked for, the Authorization goes.  NGX_OK or NGX_ERROR.
  */
 ngx_int_t ngx_spocr_forward_identity(ngx_http_request_t *r,
     ngx_spocr_forward_ctx_t *ctx, const ngx_spocr_forward_t *identity);

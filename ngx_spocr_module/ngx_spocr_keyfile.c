@@ -75,6 +75,9 @@ ngx_spocr_keyfile_read(ngx_spocr_read_pt read, void *rdata,
     if (file != NULL && keys != NULL) {
         file->split = ngx_spocr_split_create(read, rdata);
         file->seen = 0;
+        file->name_buf[0] = '\0';
+        file->name.data = file->name_buf;
+        file->name.len = 0;
         file->entry.keys = keys;
         file->entry.parser = &file->parser;
         file->entry.err = err;
@@ -102,7 +105,7 @@ ngx_spocr_keyfile_read(ngx_spocr_read_pt read, void *rdata,
     }
 
     if (err->text[0] == '\0') {
-        strcpy((char *) err->text, "out of memory");
+        snprintf((char *) err->text, sizeof(err->text), "out of memory");
     }
 
     return NULL;

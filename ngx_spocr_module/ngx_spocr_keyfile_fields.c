@@ -211,6 +211,7 @@ ngx_spocr_field_scopes(ngx_spocr_fields_t *fields, const char *name,
     }
 
     fields->flags &= (u_char) ~NGX_SPOCR_KEY_ALL_SCOPES;
+    ngx_str_null(&str);
 
     for (scope = value->child; scope; scope = scope->next) {
 
@@ -458,6 +459,8 @@ ngx_spocr_field_expires(ngx_spocr_fields_t *fields, const char *name,
     ngx_spocr_value_t *value)
 {
     int64_t  seconds;
+
+    seconds = 0;
 
     if (ngx_spocr_field_date(fields, name, value, &seconds) != NGX_OK) {
         return NGX_ERROR;

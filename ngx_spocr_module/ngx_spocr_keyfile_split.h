@@ -14,7 +14,7 @@
 #include "ngx_spocr_keyfile.h"
 
 
-#define NGX_SPOCR_SPLIT_EOF        -1
+#define NGX_SPOCR_SPLIT_EOF        (-1)
 #define NGX_SPOCR_SPLIT_BUF        65536
 
 

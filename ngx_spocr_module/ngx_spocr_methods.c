@@ -131,11 +131,10 @@ ngx_spocr_methods_step(ngx_http_request_t *r, ngx_spocr_methods_conf_t *mcf,
 
 
 ngx_int_t
-ngx_spocr_methods_header(ngx_http_request_t *r, ngx_spocr_methods_conf_t *mcf)
+ngx_spocr_methods_header(ngx_http_request_t *r, const ngx_str_t *allow)
 {
     return ngx_spocr_header_replace(&r->headers_out.headers,
-                                    &ngx_spocr_methods_allow_name,
-                                    &mcf->allow);
+                                    &ngx_spocr_methods_allow_name, allow);
 }
 
 

@@ -33,7 +33,7 @@ ngx_int_t ngx_spocr_methods_step(ngx_http_request_t *r,
 
 /* Adds Allow to the answer, as a 405 must.  NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_spocr_methods_header(ngx_http_request_t *r,
-    ngx_spocr_methods_conf_t *mcf);
+    const ngx_str_t *allow);
 
 
 #endif /* _NGX_SPOCR_METHODS_H_INCLUDED_ */

@@ -436,8 +436,8 @@ ngx_spocr_init_module(ngx_cycle_t *cycle)
             }
 
             ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
-                          "error_log \"%s\" is below notice where \"spocr\" is "
-                          "on: nginx writes API keys to it",
+                          "error_log \"%s\" is below notice where \"spocr\" "
+                          "is on: nginx writes API keys to it",
                           log->file ? log->file->name.data : (u_char *) "");
         }
     }
@@ -451,56 +451,7 @@ ngx_spocr_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_spocr_main_conf_t *smcf = conf;
 
-    u_char     *p;
-    ssize_t     size;
-    ngx_str_t  *value, name, s;
-
-    if (smcf->zone) {
-        return "is duplicate";
-    }
-
-    value = cf->args->elts;
-
-    if (ngx_strncmp(value[1].data, "zone=", 5) != 0) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\": \"zone=name:size\" is "
-                           "expected", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    name.data = value[1].data + 5;
-    p = (u_char *) ngx_strchr(name.data, ':');
-
-    if (p == NULL || p == name.data) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid zone \"%V\": \"zone=name:size\" is expected",
-                           &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    name.len = (size_t) (p - name.data);
-    s.data = p + 1;
-    s.len = (size_t) (value[1].data + value[1].len - s.data);
-
-    size = ngx_parse_size(&s);
-
-    if (size == NGX_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid zone size \"%V\"",
-                           &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    if (size < NGX_SPOCR_ZONE_MIN) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "zone \"%V\" is too small: at least %dk are needed",
-                           &name, NGX_SPOCR_ZONE_MIN / 1024);
-        return NGX_CONF_ERROR;
-    }
-
-    smcf->zone = ngx_spocr_zone_add(cf, &name, (size_t) size,
-                                    &ngx_spocr_module);
-
-    return smcf->zone ? NGX_CONF_OK : NGX_CONF_ERROR;
+    return ngx_spocr_zone_set(cf, &ngx_spocr_module, &smcf->zone);
 }
 
 
@@ -602,8 +553,8 @@ ngx_spocr_set_page(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     } else {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid value \"%V\": \"json\" or \"prometheus\" is "
-                           "expected", &value[1]);
+                           "invalid value \"%V\": \"json\" or \"prometheus\" "
+                           "is expected", &value[1]);
         return NGX_CONF_ERROR;
     }
 

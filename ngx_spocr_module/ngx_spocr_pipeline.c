@@ -33,6 +33,8 @@ typedef struct {
 
 
 static ngx_int_t ngx_spocr_post_read_handler(ngx_http_request_t *r);
+static ngx_uint_t ngx_spocr_too_old(ngx_http_request_t *r,
+    ngx_spocr_loc_conf_t *slcf);
 static ngx_int_t ngx_spocr_access_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_spocr_precontent_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_spocr_log_handler(ngx_http_request_t *r);
@@ -82,24 +84,29 @@ static const ngx_spocr_step_t  ngx_spocr_steps[] = {
 };
 
 
-/* HTTP/0.9 has no headers, so no id, and no keep-alive to lose (C-36). */
+/*
+ * HTTP/0.9 has no headers, so no id, and no keep-alive to lose (C-36).  It
+ * has no list of headers either: nothing may look at one.
+ */
 
 static ngx_int_t
 ngx_spocr_post_read_handler(ngx_http_request_t *r)
 {
     ngx_spocr_loc_conf_t  *slcf;
 
-    if (r->http_version >= NGX_HTTP_VERSION_10) {
-        return NGX_DECLINED;
-    }
-
     slcf = ngx_http_get_module_loc_conf(r, ngx_spocr_module);
 
-    if (slcf->enable || slcf->request_id || slcf->json_errors) {
-        return NGX_HTTP_CLOSE;
-    }
+    return ngx_spocr_too_old(r, slcf) ? NGX_HTTP_CLOSE : NGX_DECLINED;
+}
 
-    return NGX_DECLINED;
+
+/* The server's configuration may have let pass what a location's does not. */
+
+static ngx_uint_t
+ngx_spocr_too_old(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf)
+{
+    return r->http_version < NGX_HTTP_VERSION_10
+           && (slcf->enable || slcf->request_id || slcf->json_errors);
 }
 
 
@@ -112,6 +119,10 @@ ngx_spocr_access_handler(ngx_http_request_t *r)
     ngx_spocr_main_conf_t  *smcf;
 
     slcf = ngx_http_get_module_loc_conf(r, ngx_spocr_module);
+
+    if (ngx_spocr_too_old(r, slcf)) {
+        return NGX_HTTP_CLOSE;
+    }
 
     if (!slcf->enable && !slcf->request_id) {
         return NGX_DECLINED;
@@ -132,21 +143,19 @@ ngx_spocr_access_handler(ngx_http_request_t *r)
         return NGX_DECLINED;
     }
 
+    smcf = ngx_http_get_module_main_conf(r, ngx_spocr_module);
+
     /*
-     * The page that an error_page names for our own refusal is not refused.
-     * A refusal that "satisfy any" overruled is forgotten: what the request
-     * is redirected to may think otherwise.
+     * The precontent handler forgets a refusal that "satisfy any" overruled:
+     * one that is remembered stands, and this is the page that an error_page
+     * names for it.
      */
 
     if (ctx->verdict.error) {
-        if (ctx->stopped) {
-            return NGX_DECLINED;
-        }
-
-        ctx->verdict.error = NULL;
+        ngx_spocr_stopped(r, smcf, slcf, ctx);
+        return NGX_DECLINED;
     }
 
-    smcf = ngx_http_get_module_main_conf(r, ngx_spocr_module);
     ctx->gated = 1;
 
     rc = ngx_spocr_run(r, smcf, slcf, ctx);
@@ -226,10 +235,6 @@ ngx_spocr_stop(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
         return ngx_spocr_reply_empty(r);
     }
 
-    if (rc == NGX_HTTP_CLOSE) {
-        return rc;
-    }
-
     if (ctx->verdict.error == NULL) {
         rc = ngx_spocr_refuse(&ctx->verdict, NGX_SPOCR_ERR_INTERNAL_ERROR, -1,
                               "a step failed");
@@ -251,6 +256,10 @@ void
 ngx_spocr_stopped(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
     ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx)
 {
+    if (ctx->stopped) {
+        return;
+    }
+
     ctx->stopped = 1;
     ctx->error = ctx->verdict.error;
 
@@ -265,10 +274,6 @@ ngx_spocr_target_step(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
     u_char      *p, *end;
     ngx_str_t    host;
     const char  *reason;
-
-    if (r->http_version < NGX_HTTP_VERSION_10) {
-        return NGX_HTTP_CLOSE;
-    }
 
     reason = ngx_spocr_target_check(r->unparsed_uri.data,
                                     r->unparsed_uri.len);
@@ -311,6 +316,8 @@ ngx_spocr_preflight_step(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
 {
     ngx_int_t  rc;
 
+    ctx->allow = &slcf->methods.allow;
+
     rc = ngx_spocr_cors_preflight(r, &slcf->cors, &slcf->methods.allow,
                                   &ctx->verdict);
 
@@ -346,13 +353,16 @@ static ngx_int_t
 ngx_spocr_method_step(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
     ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx)
 {
+    ctx->allow = &slcf->methods.allow;
+
     return ngx_spocr_methods_step(r, &slcf->methods, &ctx->verdict);
 }
 
 
 /*
- * Where another module's access handler let the request in past ours, and
- * where only an id is wanted.  No backend is reached without coming by here.
+ * Only who was let in comes by here, and no backend is reached without: where
+ * another module's access handler overruled ours, and where only an id is
+ * wanted, the headers get here what is theirs.
  */
 
 static ngx_int_t
@@ -363,13 +373,25 @@ ngx_spocr_precontent_handler(ngx_http_request_t *r)
 
     slcf = ngx_http_get_module_loc_conf(r, ngx_spocr_module);
 
-    if (r != r->main || (!slcf->enable && !slcf->request_id)) {
+    if (r != r->main) {
+        return NGX_DECLINED;
+    }
+
+    if (ngx_spocr_too_old(r, slcf)) {
+        return NGX_HTTP_CLOSE;
+    }
+
+    if (!slcf->enable && !slcf->request_id) {
         return NGX_DECLINED;
     }
 
     ctx = ngx_spocr_ctx(r, 1);
     if (ctx == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    if (!ctx->stopped) {
+        ctx->verdict.error = NULL;
     }
 
     if (ngx_spocr_forward_strip(r, &ctx->forward, ngx_spocr_strip(slcf))

@@ -8,6 +8,10 @@
 #include "ngx_spocr.h"
 
 
+/* the width of a variable's length, which is a bit field */
+#define NGX_SPOCR_VAR_LEN_MAX  0x0fffffff
+
+
 typedef enum {
     NGX_SPOCR_VAR_REQUEST_ID = 0,
     NGX_SPOCR_VAR_CLIENT_REQUEST_ID,
@@ -204,7 +208,7 @@ ngx_spocr_variable_text(ngx_http_variable_value_t *v, const ngx_str_t *value)
     }
 
     v->data = value->data;
-    v->len = (unsigned) value->len;
+    v->len = value->len & NGX_SPOCR_VAR_LEN_MAX;
 
     return NGX_OK;
 }
@@ -219,7 +223,8 @@ ngx_spocr_variable_number(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         return NGX_ERROR;
     }
 
-    v->len = (unsigned) (ngx_sprintf(v->data, "%uL", n) - v->data);
+    v->len = (size_t) (ngx_sprintf(v->data, "%uL", n) - v->data)
+             & NGX_SPOCR_VAR_LEN_MAX;
 
     return NGX_OK;
 }

@@ -76,6 +76,8 @@ struct ngx_spocr_zone_s {
 };
 
 
+static ngx_spocr_zone_t *ngx_spocr_zone_add(ngx_conf_t *cf, ngx_str_t *name,
+    size_t size, void *tag);
 static ngx_int_t ngx_spocr_zone_init(ngx_shm_zone_t *shm_zone, void *data);
 static void *ngx_spocr_zone_pages(ngx_slab_pool_t *shpool, size_t size);
 static uint64_t ngx_spocr_zone_now(ngx_spocr_zone_shm_t *sh);
@@ -83,7 +85,57 @@ static ngx_spocr_counter_t *ngx_spocr_zone_counter(ngx_spocr_zone_shm_t *sh,
     const u_char *id, uint64_t now);
 
 
-ngx_spocr_zone_t *
+char *
+ngx_spocr_zone_set(ngx_conf_t *cf, void *tag, ngx_spocr_zone_t **zone)
+{
+    u_char     *p;
+    ssize_t     size;
+    ngx_str_t  *value, name, s;
+
+    if (*zone) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    name.data = value[1].data + sizeof("zone=") - 1;
+    p = (u_char *) ngx_strchr(value[1].data, ':');
+
+    if (ngx_strncmp(value[1].data, "zone=", 5) != 0
+        || p == NULL || p == name.data)
+    {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid zone \"%V\": \"zone=name:size\" is expected",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    name.len = (size_t) (p - name.data);
+    s.data = p + 1;
+    s.len = (size_t) (value[1].data + value[1].len - s.data);
+
+    size = ngx_parse_size(&s);
+
+    if (size == NGX_ERROR) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid zone size \"%V\"",
+                           &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    if (size < NGX_SPOCR_ZONE_MIN) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "zone \"%V\" is too small: at least %dk are needed",
+                           &name, NGX_SPOCR_ZONE_MIN / 1024);
+        return NGX_CONF_ERROR;
+    }
+
+    *zone = ngx_spocr_zone_add(cf, &name, (size_t) size, tag);
+
+    return *zone ? NGX_CONF_OK : NGX_CONF_ERROR;
+}
+
+
+static ngx_spocr_zone_t *
 ngx_spocr_zone_add(ngx_conf_t *cf, ngx_str_t *name, size_t size, void *tag)
 {
     ngx_spocr_zone_t  *zone;
@@ -242,7 +294,7 @@ ngx_spocr_zone_use(ngx_spocr_zone_t *zone, ngx_spocr_zone_use_t *use)
 
     use->size = zone->shm_zone->shm.size;
     use->counters = sh->nbuckets * NGX_SPOCR_ZONE_WAYS;
-    use->live = live * sh->nbuckets / n;
+    use->live = n ? live * sh->nbuckets / n : 0;
 }
 
 

@@ -46,11 +46,11 @@ typedef struct {
 
 
 /*
- * Declares the zone while the configuration is read.  Memory of the handle is
- * cf->pool's.  NULL after an error that was logged.
+ * "spocr_zone zone=name:size": declares the zone while the configuration is
+ * read.  The handle is of cf->pool.  NGX_CONF_OK, a message, or
+ * NGX_CONF_ERROR after one that was logged.
  */
-ngx_spocr_zone_t *ngx_spocr_zone_add(ngx_conf_t *cf, ngx_str_t *name,
-    size_t size, void *tag);
+char *ngx_spocr_zone_set(ngx_conf_t *cf, void *tag, ngx_spocr_zone_t **zone);
 ngx_str_t *ngx_spocr_zone_name(ngx_spocr_zone_t *zone);
 
 /*

@@ -7,9 +7,18 @@
 #include "tap.h"
 
 
-#define trace_ok(text)  ngx_spocr_id_traceparent_ok((u_char *) text,          \
-                                                    strlen(text))
-#define client_ok(text)  ngx_spocr_id_client_ok((u_char *) text, strlen(text))
+static ngx_uint_t
+trace_ok(const char *text)
+{
+    return ngx_spocr_id_traceparent_ok((const u_char *) text, strlen(text));
+}
+
+
+static ngx_uint_t
+client_ok(const char *text)
+{
+    return ngx_spocr_id_client_ok((const u_char *) text, strlen(text));
+}
 
 
 static void

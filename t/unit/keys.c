@@ -592,8 +592,8 @@ show_speed(void)
     clock_gettime(CLOCK_MONOTONIC, &t0);
 
     for (i = 0; i < 1000000; i++) {
-        hits += ngx_spocr_keys_find(keys, wanted[(i % 20000) * 7919 % 20000].digest)
-                != NULL;
+        key = wanted[(i % 20000) * 7919 % 20000];
+        hits += ngx_spocr_keys_find(keys, key.digest) != NULL;
     }
 
     clock_gettime(CLOCK_MONOTONIC, &t1);

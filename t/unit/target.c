@@ -8,7 +8,11 @@
 #include "tap.h"
 
 
-#define check(text)  ngx_spocr_target_check((const u_char *) text, strlen(text))
+static const char *
+check(const char *text)
+{
+    return ngx_spocr_target_check((const u_char *) text, strlen(text));
+}
 
 
 static void

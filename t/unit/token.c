@@ -118,7 +118,8 @@ test_parse_bytes(void)
     is_int(ok_chars, 64, "and these are [A-Za-z0-9_-]");
 
     memset(text, 'a', sizeof(text));
-    memcpy(text, "Bearer spocr_", 13);
+    snprintf(text, 14, "Bearer spocr_");
+    text[13] = 'a';
     value.data = (u_char *) text;
 
     value.len = 7 + 128;
