@@ -11,6 +11,7 @@ my $t = Spocr::Test->new;
 
 $t->keyfile(keys => {
     alice => { uid => 'u_acme', limits => { key => 100 } },
+    unscoped => { uid => 'u_unscoped', scopes => [] },
     (map { ("k$_" => { uid => "u_$_", limits => { key => 2 } }) } 1 .. 12),
 });
 
@@ -66,6 +67,13 @@ http {
                                   proxy_pass http://%%BACKEND%%; }
         location /open/accel { spocr on; spocr_auth off;
                                proxy_pass http://%%BACKEND%%; }
+
+        # a page of the operator's for what we refused
+        location /login { spocr on; error_page 401 403 429 = @gated;
+                          spocr_require_scope none;
+                          proxy_pass http://%%BACKEND%%; }
+        location /loop { spocr on; error_page 401 /loop;
+                         proxy_pass http://%%BACKEND%%; }
 
         # where they end
         location @gated { spocr on; proxy_pass http://%%BACKEND%%; }
@@ -132,6 +140,17 @@ for my $path ('/covered/accel', '/open/accel') {
        'X-Spocr-Key-Id: key_alice | X-Spocr-Uid: u_acme', "$path: identity";
     is_error $t->get($target), 401, 'unauthorized', "$path: no key";
 }
+
+# C-12: what an error_page shows for our own refusal has no identity
+for my $with (undef, 'spocr_x', $t->key('unscoped')) {
+    $r = $t->get('/login', key => $with, headers => \@spoofs);
+    is $r->status, 200, 'a page for a refusal is shown';
+    is sent($r, qr/^x[-_]spocr/i), '', 'with no identity';
+    is sent($r, qr/^authorization$/i), '', 'and no Authorization';
+}
+
+# a page that is refused itself ends there
+is $t->get('/loop')->status, 401, 'error_page to itself';
 
 # C-17: counted once, wherever it came from
 my $n = 1;

@@ -36,6 +36,7 @@ http {
                         proxy_pass http://%%BACKEND%%; }
         location /sub { add_after_body /open; default_type text/html;
                         alias %%DIR%%/page.html; }
+        location = /parts.html { ssi on; root %%DIR%%; }
         location /try { try_files /none /x; }
     }
 
@@ -53,6 +54,7 @@ http {
 }
 EOF
 $t->file('page.html', 'a page');
+$t->file('parts.html', '<!--#include virtual="/own" -->');
 
 sub status {
     my $r = $t->get('/status', port => 2);
@@ -123,6 +125,8 @@ for my $case (
         sub { $t->head('/x', key => $alice) }],
     ['a subrequest', { allowed => 1 }, { OK => 1 }, { PASSED => 1 }, {},
         sub { $t->get('/sub', key => $alice) }],
+    ['a subrequest that fails', { allowed => 1 }, { OK => 1 },
+        { PASSED => 1 }, {}, sub { $t->get('/parts.html', key => $alice) }],
     ['a redirect', { allowed => 1 }, { OK => 1 }, { PASSED => 1 }, {},
         sub { $t->get('/try', key => $alice) }],
 ) {
