@@ -16,7 +16,3 @@ $(B)/spocrctl: $(CTL_OBJS) $(B)/libspocr0.a
 	$(SAY) LD $@
 	$(Q)$(CC) $(CFLAGS) -o $@ $(CTL_OBJS) $(B)/libspocr0.a $(LDFLAGS) \
 	    -ljansson -lcrypto
-
-# Parts of the key table that the Makefile's list of layer 0 does not name.
-$(B)/libspocr0.a: $(patsubst $(M)/%.c,$(B)/layer0/%.o,\
-                      $(filter-out $(LAYER0),$(wildcard $(M)/ngx_spocr_keys_*.c)))

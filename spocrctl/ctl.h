@@ -4,7 +4,8 @@
  *
  * main.c      commands, options, --help
  * say.c       messages, JSON and tables on stdout, times
- * doc.c       the key file: lock, read, check, replace, reload
+ * doc.c       the key file: lock, read, check, replace
+ * reload.c    nginx, after a change
  * record.c    options of the command line to fields of a record
  * key.c       key create, list, show, revoke, rotate
  * import.c    key import
@@ -130,8 +131,10 @@ void ctl_doc_edit(ctl_doc_t *doc, const ctl_opts_t *opts);
 /* Checks the document, replaces the file, and lets the lock go. */
 void ctl_doc_save(ctl_doc_t *doc);
 
+/* reload.c */
+
 /*
- * After doc_save() and what is to be printed (a reload may fail, and a new
+ * After ctl_doc_save() and what is to be printed (a reload may fail, and a new
  * key's text must be out by then): the reload, or the note that one is needed.
  */
 void ctl_change_done(const ctl_opts_t *opts);

@@ -13,10 +13,8 @@
 #include "ctl.h"
 #include <fcntl.h>
 #include <libgen.h>
-#include <signal.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,7 +41,6 @@ static void doc_dump(const ctl_doc_t *doc, buffer_t *buf);
 static void doc_replace(const ctl_doc_t *doc, const buffer_t *buf);
 static const char *doc_write(int fd, const ctl_doc_t *doc,
     const buffer_t *buf);
-static int run_nginx(const ctl_opts_t *opts, const char *a, const char *b);
 static void put(buffer_t *buf, const char *s);
 static int put_bytes(const char *bytes, size_t len, void *data);
 static void put_json(buffer_t *buf, const json_t *value);
@@ -492,74 +489,6 @@ doc_write(int fd, const ctl_doc_t *doc, const buffer_t *buf)
     }
 
     return NULL;
-}
-
-
-void
-ctl_change_done(const ctl_opts_t *opts)
-{
-    ctl_say_done();
-
-    if (!opts->reload) {
-        ctl_note(opts, "the change acts when nginx is reloaded (--reload, or "
-                 "nginx -t && nginx -s reload)");
-        return;
-    }
-
-    if (run_nginx(opts, "-q", "-t") != 0) {
-        ctl_die(CTL_FAILED, "the key file is changed, but nginx -t failed: "
-                "nothing was reloaded");
-    }
-
-    if (run_nginx(opts, "-s", "reload") != 0) {
-        ctl_die(CTL_FAILED, "the key file is changed, but nginx -s reload "
-                "failed");
-    }
-
-    ctl_note(opts, "nginx reloads");
-}
-
-
-static int
-run_nginx(const ctl_opts_t *opts, const char *a, const char *b)
-{
-    int          status;
-    pid_t        pid;
-    const char  *argv[6], *nginx;
-
-    nginx = opts->nginx ? opts->nginx : "nginx";
-
-    argv[0] = nginx;
-    argv[1] = a;
-    argv[2] = b;
-    argv[3] = opts->nginx_conf ? "-c" : NULL;
-    argv[4] = opts->nginx_conf;
-    argv[5] = NULL;
-
-    pid = fork();
-
-    if (pid == -1) {
-        ctl_die(CTL_FAILED, "fork: %s", strerror(errno));
-    }
-
-    if (pid == 0) {
-        /* our stdout is for the answer alone */
-        dup2(STDERR_FILENO, STDOUT_FILENO);
-        signal(SIGPIPE, SIG_DFL);
-        umask(022);
-
-        execvp(nginx, (char **) argv);
-        fprintf(stderr, "spocrctl: %s: %s\n", nginx, strerror(errno));
-        _exit(127);
-    }
-
-    while (waitpid(pid, &status, 0) == -1) {
-        if (errno != EINTR) {
-            return -1;
-        }
-    }
-
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
 

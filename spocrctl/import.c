@@ -332,7 +332,7 @@ csv_field(const import_t *im, json_t *record, const char *column,
 }
 
 
-/* Takes the record; the fields that are not looked at here, ctl_doc_save() does. */
+/* Takes the record; fields not looked at here are ctl_doc_save()'s matter. */
 
 static void
 import_add(import_t *im, json_t *record)

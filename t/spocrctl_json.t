@@ -7,10 +7,13 @@ my $ctl = Spocr::Ctl->new;
 
 # -- what others wrote stays: order, fields, numbers, letters
 
-$ctl->write(<<'EOF');
+my $ones = '1' x 64;
+my $entry = '{"uid": "u_1", "meta": {"z": 1e100, "a": [0.1, 12345678901234567, '
+            . qq("é\\n"]}, "id": "key_1", "sha256": "$ones"});
+$ctl->write(<<"EOF");
 {
   "keys": [
-    {"uid": "u_1", "meta": {"z": 1e100, "a": [0.1, 12345678901234567, "é\n"]}, "id": "key_1", "sha256": "1111111111111111111111111111111111111111111111111111111111111111"}
+    $entry
   ],
   "tenants": {
     "u_b": {"status": "active"},
@@ -98,7 +101,8 @@ SKIP: {
 
 SKIP: {
     skip 'no /dev/full', 2 if !-c '/dev/full';
-    my $err = `$Spocr::Ctl::PROGRAM --file @{[$ctl->path]} key list 2>&1 >/dev/full`;
+    my $list = "$Spocr::Ctl::PROGRAM key list --file " . $ctl->path;
+    my $err = `$list 2>&1 >/dev/full`;
     is $? >> 8, 1, 'a full disk is a failure';
     like $err, qr/stdout: No space left/, 'and is told';
 }

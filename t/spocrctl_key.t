@@ -87,9 +87,10 @@ is $ctl->text, $before, 'then none is revoked';
 # -- import
 
 my $digest = 'ab' x 32;
+my $date = '2031-01-01T00:00:00Z';
 $r = $ctl->run_with(<<"EOF", qw(key import --uid u_default));
 key,id,uid,name,scopes,status,expiresAt
-spocr_imported_1,key_i1,u_i,"Smith, ""J""",ocr upload,disabled,2031-01-01T00:00:00Z
+spocr_imported_1,key_i1,u_i,"Smith, ""J""",ocr upload,disabled,$date
 $digest,key_i2,,,,,
 
 EOF
