@@ -139,8 +139,8 @@ sub load_time ($n, $rounds = 5) {
 sub _config_test ($site) {
     my $dir = $site->dir;
     my ($began, @before) = (time, times);
-    system("$site->{nginx} -t -q -p $dir -e $dir/module.log "
-           . "-c $dir/module.conf") == 0 or die "nginx -t failed\n";
+    system(Bench::Site::nginx(), '-t', '-q', '-p', $dir,
+           '-e', "$dir/module.log", '-c', "$dir/module.conf") == 0 or die "nginx -t failed\n";
     my ($ended, @after) = (time, times);
     return { wall => $ended - $began,
              cpu => $after[2] + $after[3] - $before[2] - $before[3] };

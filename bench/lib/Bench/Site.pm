@@ -20,8 +20,8 @@
 package Bench::Site;
 
 use v5.36;
-use Cwd qw(abs_path);
 use Digest::SHA qw(sha256_hex);
+use File::Copy qw(copy);
 use File::Temp ();
 use IO::Socket::INET;
 use POSIX qw(WNOHANG);
@@ -31,19 +31,22 @@ sub new ($class, %o) {
     my $dir = File::Temp->newdir('spocr-bench-XXXXXX', TMPDIR => 1);
     chmod 0755, $dir;
 
+    # a copy, so that a build meanwhile does not change what is measured
+    my $module = $ENV{SPOCR_MODULE} // 'build/ngx_spocr_module.so';
+    copy($module, "$dir/module.so") or die "cannot copy $module: $!\n";
+
     return bless {
         keys => 10_000, uids => 1_000, zone => '8m', single => 0, %o,
         tmp => $dir, dir => "$dir", pids => {}, ports => {}, owner => $$,
-        nginx => $ENV{SPOCR_NGINX} // '/usr/sbin/nginx',
-        module => abs_path($ENV{SPOCR_MODULE}
-                           // 'build/ngx_spocr_module.so'),
     }, $class;
 }
 
 sub dir ($self) { $self->{dir} }
 
-sub version ($self) {
-    return `$self->{nginx} -v 2>&1` =~ m{nginx/([\d.]+)} ? $1 : '?';
+sub nginx () { $ENV{SPOCR_NGINX} // '/usr/sbin/nginx' }
+
+sub version () {
+    return `@{[nginx()]} -v 2>&1` =~ m{nginx/([\d.]+)} ? $1 : '?';
 }
 
 
@@ -122,7 +125,7 @@ sub address ($self, $name) {
 sub _conf ($self, $name, $http, $server) {
     my $dir = $self->{dir};
     my $listen = $self->address($name);
-    my $main = $name eq 'module' ? "load_module $self->{module};\n" : '';
+    my $main = $name eq 'module' ? "load_module $dir/module.so;\n" : '';
     $main .= "master_process off;\n" if $self->{single};
     $main .= "user root;\n" if !$>;
     my $temp = join '', map { "    ${_}_temp_path $dir/$name.$_;\n" }
@@ -233,12 +236,14 @@ EOS
 }
 
 sub _stock_error ($self, $status, $code, $message) {
+    my $body = qq({"error":{"code":"$code","message":"$message",)
+               . '"requestId":"$request_id"}}';
     return <<"EOF";
         location \@$status {
             default_type application/json;
             add_header X-Request-Id \$request_id always;
             add_header Cache-Control no-store always;
-            return $status '{"error":{"code":"$code","message":"$message","requestId":"\$request_id"}}';
+            return $status '$body';
         }
 EOF
 }
@@ -275,7 +280,7 @@ sub start ($self, $name, @before) {
         open STDIN, '<', '/dev/null';
         open STDOUT, '>', "$dir/$name.out";
         open STDERR, '>&', \*STDOUT;
-        exec @before, $self->{nginx}, '-p', $dir, '-e', "$dir/$name.log",
+        exec @before, nginx(), '-p', $dir, '-e', "$dir/$name.log",
              '-c', $conf or POSIX::_exit(127);
     }
     $self->{pids}{$name} = $pid;
