@@ -109,18 +109,20 @@ be_fetch_check(be_fetch_t *t, const char *url, be_fault_t *f)
     u = curl_url();
 
     ok = u != NULL && curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK
-         && curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK
-         && curl_url_get(u, CURLUPART_HOST, &host, 0) == CURLUE_OK
-         && curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT)
-            == CURLUE_OK;
+         && curl_url_get(u, CURLUPART_SCHEME, &scheme, 0) == CURLUE_OK;
 
-    if (!ok) {
-        be_fetch_refuse(f, "bad_url", "The URL of the image is not valid");
-
-    } else if (strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) {
+    if (ok && strcmp(scheme, "http") != 0 && strcmp(scheme, "https") != 0) {
         ok = 0;
         be_fetch_refuse(f, "forbidden_url", "The URL of the image leads to"
                         " something else than http and https");
+
+    } else if (!ok
+               || curl_url_get(u, CURLUPART_HOST, &host, 0) != CURLUE_OK
+               || curl_url_get(u, CURLUPART_PORT, &port, CURLU_DEFAULT_PORT)
+                  != CURLUE_OK)
+    {
+        ok = 0;
+        be_fetch_refuse(f, "bad_url", "The URL of the image is not valid");
 
     } else if (curl_url_get(u, CURLUPART_USER, &user, 0) == CURLUE_OK) {
         ok = 0;

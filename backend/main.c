@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "helper.h"
@@ -79,8 +80,11 @@ be_serve(be_http_t *http, const be_http_conf_t *conf, int sigfd)
                 continue;
             }
 
+            /* the socket is closed later: a thread may be in accept() */
+
             if (stops++ == 0) {
                 be_http_quiesce(http);
+                shutdown(conf->listen_fd, SHUT_RDWR);
             }
         }
     }

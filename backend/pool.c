@@ -31,6 +31,8 @@
 #define BE_POOL_YOUNG_MS  1000
 #define BE_POOL_PAUSE_MS  1000
 
+#define BE_POOL_GREET_MS  30000
+
 
 typedef enum {
     BE_SLOT_EMPTY = 0,           /* to be started */
@@ -386,9 +388,10 @@ be_pool_call(be_pool_t *p, const be_frame_t *job, be_frame_t *reply,
         return -1;
     }
 
-    deadline = be_now_ms() + (uint64_t) p->timeout;
+    /* a helper that has just been started loads its models first */
 
-    rc = be_slot_greet(s, deadline);
+    rc = be_slot_greet(s, be_now_ms() + BE_POOL_GREET_MS);
+    deadline = be_now_ms() + (uint64_t) p->timeout;
 
     if (rc == BE_FRAME_OK) {
         rc = be_frame_write(s->fd, job, deadline);

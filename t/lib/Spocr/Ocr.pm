@@ -136,6 +136,13 @@ sub workers ($self) {
     return sort { $a <=> $b } grep { $h{$_} eq '--ocr-helper' } keys %h;
 }
 
+# whether something waits to be read on a worker's socket, its descriptor 3
+sub fed ($w) {
+    my ($inode) = (readlink("/proc/$w/fd/3") // '') =~ /(\d+)/ or return 0;
+    my $ss = `ss -xH`;
+    return $ss =~ /^\S+\s+\S+\s+([1-9]\d*)\s.*\b$inode\b/m;
+}
+
 # ends it; the exit status
 sub stop ($self, $signal = 'TERM') {
     my $pid = delete $self->{pid} or return;
