@@ -79,6 +79,8 @@ typedef struct {
                                                 * was asked */
     const char                   *step_name;   /* that refused, for the log */
     ngx_uint_t                    uri_changes; /* left when broken was set */
+    unsigned                      covered:1;   /* an id was promised, also
+                                                * if a redirect leads away */
     unsigned                      gated:1;     /* the steps were begun */
     unsigned                      passed:1;    /* and all were passed */
     unsigned                      stopped:1;   /* or one's refusal stands */
@@ -86,6 +88,11 @@ typedef struct {
     unsigned                      broken:1;    /* the backend's answer is no
                                                 * HTTP: 502 in its place */
 } ngx_spocr_ctx_t;
+
+
+/* Whether a location has any of the three switches on (C-39). */
+#define ngx_spocr_covers(slcf)                                                \
+    ((slcf)->enable || (slcf)->request_id || (slcf)->json_errors)
 
 
 extern ngx_module_t  ngx_spocr_module;
@@ -124,6 +131,8 @@ void ngx_spocr_status_count(ngx_spocr_main_conf_t *smcf,
  */
 void ngx_spocr_log_refusal(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
     ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
+void ngx_spocr_log_subrequest(ngx_http_request_t *r,
+    ngx_spocr_loc_conf_t *slcf);
 
 
 #endif /* _NGX_SPOCR_H_INCLUDED_ */

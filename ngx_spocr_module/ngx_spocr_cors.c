@@ -10,6 +10,7 @@
 #include "ngx_spocr_headers.h"
 
 
+static void ngx_spocr_cors_hide(ngx_list_t *list);
 static ngx_int_t ngx_spocr_cors_add_vary(ngx_list_t *list);
 static ngx_table_elt_t *ngx_spocr_cors_find(ngx_http_request_t *r,
     const char *name, size_t len);
@@ -121,6 +122,10 @@ ngx_spocr_cors_header(ngx_http_request_t *r, const ngx_spocr_cors_conf_t *ccf)
 
     headers = &r->headers_out.headers;
 
+    if (r->upstream) {
+        ngx_spocr_cors_hide(headers);
+    }
+
     /* what a cache keeps for one origin must not be shown to another */
 
     if ((ccf->origin->lengths || origin.len == 0)
@@ -142,6 +147,41 @@ ngx_spocr_cors_header(ngx_http_request_t *r, const ngx_spocr_cors_conf_t *ccf)
 
     return ngx_spocr_header_replace(headers, &ngx_spocr_cors_expose,
                                     &ngx_spocr_cors_exposed);
+}
+
+
+/* What the backend thinks of origins is not asked where the gateway decides. */
+
+static void
+ngx_spocr_cors_hide(ngx_list_t *list)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    part = &list->part;
+    h = part->elts;
+
+    for (i = 0; /* void */ ; i++) {
+
+        if (i >= part->nelts) {
+            if (part->next == NULL) {
+                return;
+            }
+
+            part = part->next;
+            h = part->elts;
+            i = 0;
+        }
+
+        if (h[i].key.len > sizeof("Access-Control-") - 1
+            && ngx_strncasecmp(h[i].key.data, (u_char *) "access-control-",
+                               sizeof("access-control-") - 1)
+               == 0)
+        {
+            h[i].hash = 0;
+        }
+    }
 }
 
 

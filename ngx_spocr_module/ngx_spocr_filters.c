@@ -34,6 +34,7 @@ static ngx_http_output_body_filter_pt    ngx_spocr_next_body_filter;
 static ngx_int_t
 ngx_spocr_header_filter(ngx_http_request_t *r)
 {
+    ngx_uint_t             covers;
     ngx_spocr_ctx_t       *ctx;
     ngx_spocr_loc_conf_t  *slcf;
 
@@ -43,13 +44,11 @@ ngx_spocr_header_filter(ngx_http_request_t *r)
 
     slcf = ngx_http_get_module_loc_conf(r, ngx_spocr_module);
 
-    if (!slcf->enable && !slcf->request_id && !slcf->json_errors) {
-        return ngx_spocr_next_header_filter(r);
-    }
+    covers = ngx_spocr_covers(slcf);
+    ctx = ngx_spocr_ctx(r, covers);
 
-    ctx = ngx_spocr_ctx(r, 1);
     if (ctx == NULL) {
-        return NGX_ERROR;
+        return covers ? NGX_ERROR : ngx_spocr_next_header_filter(r);
     }
 
     if (r->http_version < NGX_HTTP_VERSION_10) {
@@ -179,7 +178,7 @@ ngx_spocr_answer_headers(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
         ngx_spocr_forward_clean_answer(r);
     }
 
-    if (slcf->request_id) {
+    if (slcf->request_id || ctx->covered) {
         id = ngx_spocr_request_id(r, ctx);
 
         if (ngx_spocr_reqid_header(r, &id) != NGX_OK) {

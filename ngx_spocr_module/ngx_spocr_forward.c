@@ -11,22 +11,20 @@
 #include "ngx_spocr_id.h"
 
 
-/* What one pass over the request's headers found. */
+/* What a walk over the request's headers is to do, and what it found. */
 typedef struct {
-    ngx_table_elt_t  *request_id;
-    ngx_table_elt_t  *traceparent;
-    ngx_table_elt_t  *tracestate;
-    ngx_table_elt_t  *unwanted;      /* where the pass stopped */
-    ngx_uint_t        traceparents;
-} ngx_spocr_forward_pass_t;
+    ngx_spocr_strip_e   strip;
+    ngx_table_elt_t    *request_id;
+    ngx_table_elt_t    *traceparent;
+    ngx_uint_t          traceparents;
+    ngx_uint_t          tracestates;
+} ngx_spocr_forward_walk_t;
 
 
-static void ngx_spocr_forward_pass(ngx_http_request_t *r,
-    ngx_spocr_strip_e strip, ngx_spocr_forward_pass_t *pass);
-static ngx_table_elt_t *ngx_spocr_forward_unwanted(ngx_table_elt_t *h,
-    ngx_spocr_strip_e strip, ngx_spocr_forward_pass_t *pass);
+static ngx_uint_t ngx_spocr_forward_unwanted(ngx_table_elt_t *h, void *data);
 static ngx_int_t ngx_spocr_forward_trace(ngx_http_request_t *r,
-    ngx_spocr_forward_pass_t *pass);
+    ngx_spocr_forward_walk_t *walk);
+static ngx_uint_t ngx_spocr_forward_is_trace(ngx_table_elt_t *h, void *data);
 static ngx_int_t ngx_spocr_forward_put(ngx_http_request_t *r,
     ngx_table_elt_t *slot, const ngx_spocr_header_name_t *name,
     const ngx_str_t *value);
@@ -80,9 +78,9 @@ ngx_int_t
 ngx_spocr_forward_strip(ngx_http_request_t *r, ngx_spocr_forward_ctx_t *ctx,
     ngx_spocr_strip_e strip)
 {
-    ngx_str_t                *id;
-    ngx_uint_t                first;
-    ngx_spocr_forward_pass_t  pass;
+    ngx_str_t                 *id;
+    ngx_uint_t                 first;
+    ngx_spocr_forward_walk_t   walk;
 
     if (ctx->stripped >= strip) {
         return NGX_OK;
@@ -90,39 +88,51 @@ ngx_spocr_forward_strip(ngx_http_request_t *r, ngx_spocr_forward_ctx_t *ctx,
 
     first = ctx->stripped == NGX_SPOCR_STRIP_NONE;
 
-    for ( ;; ) {
-        ngx_spocr_forward_pass(r, strip, &pass);
+    ngx_memzero(&walk, sizeof(ngx_spocr_forward_walk_t));
+    walk.strip = strip;
 
-        if (pass.unwanted == NULL) {
-            break;
-        }
-
-        /* a removal changes the list's parts: begin again */
-
-        if (ngx_spocr_header_remove(r->pool, &r->headers_in.headers,
-                                    pass.unwanted)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
+    if (ngx_spocr_headers_filter(r->pool, &r->headers_in.headers,
+                                 ngx_spocr_forward_unwanted, &walk)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
     }
 
     ctx->stripped = strip;
-    ctx->request_id = pass.request_id;
+    ctx->request_id = walk.request_id;
 
     if (!first) {
         return NGX_OK;
     }
 
-    if (pass.request_id) {
-        id = &pass.request_id->value;
+    if (walk.request_id) {
+        id = &walk.request_id->value;
 
         if (ngx_spocr_id_client_ok(id->data, id->len)) {
             ctx->client_request_id = *id;
         }
     }
 
-    return ngx_spocr_forward_trace(r, &pass);
+    return ngx_spocr_forward_trace(r, &walk);
+}
+
+
+ngx_int_t
+ngx_spocr_forward_strip_subrequest(ngx_http_request_t *r)
+{
+    ngx_spocr_forward_walk_t  walk;
+
+    if (ngx_spocr_headers_unshare(r->pool, &r->headers_in.headers)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    ngx_memzero(&walk, sizeof(ngx_spocr_forward_walk_t));
+    walk.strip = NGX_SPOCR_STRIP_GATED;
+
+    return ngx_spocr_headers_filter(r->pool, &r->headers_in.headers,
+                                    ngx_spocr_forward_unwanted, &walk);
 }
 
 
@@ -218,115 +228,74 @@ ngx_spocr_forward_clean_answer(ngx_http_request_t *r)
 }
 
 
-static void
-ngx_spocr_forward_pass(ngx_http_request_t *r, ngx_spocr_strip_e strip,
-    ngx_spocr_forward_pass_t *pass)
+/*
+ * Whether a header has to go: a second X-Request-Id, and where keys are asked
+ * for all that looks like identity.
+ */
+
+static ngx_uint_t
+ngx_spocr_forward_unwanted(ngx_table_elt_t *h, void *data)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_spocr_forward_walk_t *walk = data;
 
-    ngx_memzero(pass, sizeof(ngx_spocr_forward_pass_t));
-
-    part = &r->headers_in.headers.part;
-    h = part->elts;
-
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == 0
-            || (h[i].lowcase_key[0] != 'x' && h[i].lowcase_key[0] != 't'))
-        {
-            continue;
-        }
-
-        pass->unwanted = ngx_spocr_forward_unwanted(&h[i], strip, pass);
-
-        if (pass->unwanted) {
-            return;
-        }
+    if (h->key.len == 0
+        || (h->lowcase_key[0] != 'x' && h->lowcase_key[0] != 't'))
+    {
+        return 0;
     }
-}
 
-
-/* The element itself where it has to go, else NULL. */
-
-static ngx_table_elt_t *
-ngx_spocr_forward_unwanted(ngx_table_elt_t *h, ngx_spocr_strip_e strip,
-    ngx_spocr_forward_pass_t *pass)
-{
     if (ngx_spocr_forward_is(h, "x-request-id")) {
 
-        if (pass->request_id) {
-            return h;
+        if (walk->request_id) {
+            return 1;
         }
 
-        pass->request_id = h;
-        return NULL;
+        walk->request_id = h;
+        return 0;
     }
 
-    if (strip == NGX_SPOCR_STRIP_GATED
-        && ngx_spocr_forward_begins(h, "x-spocr-"))
-    {
-        return h;
+    if (ngx_spocr_forward_begins(h, "x-spocr-")) {
+        return walk->strip == NGX_SPOCR_STRIP_GATED;
     }
 
     if (ngx_spocr_forward_is(h, "traceparent")) {
-        pass->traceparent = h;
-        pass->traceparents++;
+        walk->traceparent = h;
+        walk->traceparents++;
 
     } else if (ngx_spocr_forward_is(h, "tracestate")) {
-
-        /* lists may be sent in pieces; one is enough to know that it is */
-
-        pass->tracestate = h;
+        walk->tracestates++;
     }
 
-    return NULL;
+    return 0;
 }
 
 
 /* C-4: two traceparents are as invalid as a malformed one. */
 
 static ngx_int_t
-ngx_spocr_forward_trace(ngx_http_request_t *r, ngx_spocr_forward_pass_t *pass)
+ngx_spocr_forward_trace(ngx_http_request_t *r, ngx_spocr_forward_walk_t *walk)
 {
-    ngx_table_elt_t  *h;
-
-    if (pass->traceparent == NULL && pass->tracestate == NULL) {
+    if (walk->traceparents == 0 && walk->tracestates == 0) {
         return NGX_OK;
     }
 
-    if (pass->traceparents == 1
-        && ngx_spocr_id_traceparent_ok(pass->traceparent->value.data,
-                                       pass->traceparent->value.len))
+    if (walk->traceparents == 1
+        && ngx_spocr_id_traceparent_ok(walk->traceparent->value.data,
+                                       walk->traceparent->value.len))
     {
         return NGX_OK;
     }
 
-    while (pass->traceparent || pass->tracestate) {
+    return ngx_spocr_headers_filter(r->pool, &r->headers_in.headers,
+                                    ngx_spocr_forward_is_trace, NULL);
+}
 
-        h = pass->traceparent ? pass->traceparent : pass->tracestate;
 
-        if (ngx_spocr_header_remove(r->pool, &r->headers_in.headers, h)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-
-        ngx_spocr_forward_pass(r, NGX_SPOCR_STRIP_COVERED, pass);
-    }
-
-    return NGX_OK;
+static ngx_uint_t
+ngx_spocr_forward_is_trace(ngx_table_elt_t *h, void *data)
+{
+    return ngx_spocr_forward_is(h, "traceparent")
+           || ngx_spocr_forward_is(h, "tracestate");
 }
 
 

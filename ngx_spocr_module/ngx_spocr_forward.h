@@ -61,6 +61,12 @@ ngx_int_t ngx_spocr_forward_strip(ngx_http_request_t *r,
     ngx_spocr_forward_ctx_t *ctx, ngx_spocr_strip_e strip);
 
 /*
+ * The same for a subrequest's copy of the headers, where its parent's were
+ * not stripped as far.  NGX_OK or NGX_ERROR.
+ */
+ngx_int_t ngx_spocr_forward_strip_subrequest(ngx_http_request_t *r);
+
+/*
  * Writes the identity into the request's own headers, so that a bare
  * proxy_pass sends it: the id once, and once uid, key and plan.  Where keys
  * are asked for, the Authorization goes.  NGX_OK or NGX_ERROR.

@@ -9,6 +9,9 @@
 #include "ngx_spocr_headers.h"
 
 
+static ngx_uint_t ngx_spocr_header_same(ngx_table_elt_t *h, void *data);
+
+
 void
 ngx_spocr_header_set(ngx_table_elt_t *h, const ngx_spocr_header_name_t *name,
     const ngx_str_t *value)
@@ -87,67 +90,80 @@ ngx_spocr_header_replace(ngx_list_t *list,
 
 
 ngx_int_t
-ngx_spocr_header_remove(ngx_pool_t *pool, ngx_list_t *list,
-    ngx_table_elt_t *h)
+ngx_spocr_headers_unshare(ngx_pool_t *pool, ngx_list_t *list)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part, *prev, *rest;
-    ngx_table_elt_t  *elts;
+    ngx_list_part_t  *part, *copy;
 
-    prev = NULL;
+    for (part = &list->part; part->next; part = copy) {
 
-    for (part = &list->part; part; part = part->next) {
-
-        elts = part->elts;
-
-        if (h >= elts && h < elts + part->nelts) {
-            break;
-        }
-
-        prev = part;
-    }
-
-    if (part == NULL) {
-        return NGX_OK;
-    }
-
-    i = (ngx_uint_t) (h - elts);
-
-    /* who walks a list expects that no part but the first is empty */
-
-    if (part->nelts == 1 && prev) {
-        prev->next = part->next;
-
-        if (list->last == part) {
-            list->last = prev;
-        }
-
-    } else if (i == part->nelts - 1) {
-        part->nelts--;
-
-    } else if (i == 0 && prev) {
-        part->elts = h + 1;
-        part->nelts--;
-
-    } else {
-
-        /* what stands behind the element becomes a part of its own */
-
-        rest = ngx_palloc(pool, sizeof(ngx_list_part_t));
-        if (rest == NULL) {
+        copy = ngx_palloc(pool, sizeof(ngx_list_part_t));
+        if (copy == NULL) {
             return NGX_ERROR;
         }
 
-        rest->elts = h + 1;
-        rest->nelts = part->nelts - i - 1;
-        rest->next = part->next;
+        *copy = *part->next;
+        part->next = copy;
+    }
 
-        part->nelts = i;
-        part->next = rest;
+    list->last = part;
 
-        if (list->last == part) {
-            list->last = rest;
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_spocr_headers_filter(ngx_pool_t *pool, ngx_list_t *list,
+    ngx_spocr_unwanted_pt unwanted, void *data)
+{
+    ngx_uint_t        i, left;
+    ngx_list_part_t  *part, *prev, *rest;
+    ngx_table_elt_t  *h;
+
+    prev = NULL;
+    part = &list->part;
+
+    while (part) {
+
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (!unwanted(&h[i], data)) {
+                continue;
+            }
+
+            left = part->nelts - i - 1;
+            part->nelts = i;
+
+            if (left == 0) {
+                break;
+            }
+
+            /* what stands behind the element becomes a part of its own */
+
+            rest = ngx_palloc(pool, sizeof(ngx_list_part_t));
+            if (rest == NULL) {
+                return NGX_ERROR;
+            }
+
+            rest->elts = &h[i + 1];
+            rest->nelts = left;
+            rest->next = part->next;
+            part->next = rest;
+
+            break;
         }
+
+        /* who walks a list expects that no part but the first is empty */
+
+        if (part->nelts == 0 && prev) {
+            prev->next = part->next;
+
+        } else {
+            prev = part;
+        }
+
+        part = part->next;
     }
 
     /*
@@ -156,11 +172,28 @@ ngx_spocr_header_remove(ngx_pool_t *pool, ngx_list_t *list,
      * many as there are it opens a new part, of that size.
      */
 
-    if (list->last->nelts) {
-        list->nalloc = list->last->nelts;
+    list->last = prev;
+
+    if (prev->nelts) {
+        list->nalloc = prev->nelts;
     }
 
     return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_spocr_header_remove(ngx_pool_t *pool, ngx_list_t *list,
+    ngx_table_elt_t *h)
+{
+    return ngx_spocr_headers_filter(pool, list, ngx_spocr_header_same, h);
+}
+
+
+static ngx_uint_t
+ngx_spocr_header_same(ngx_table_elt_t *h, void *data)
+{
+    return h == data;
 }
 
 

@@ -43,9 +43,23 @@ ngx_int_t ngx_spocr_header_replace(ngx_list_t *list,
     const ngx_spocr_header_name_t *name, const ngx_str_t *value);
 
 /*
- * Takes an element out of a request's list without moving any other, since
- * nginx keeps pointers to them.  NGX_OK, or NGX_ERROR when memory is out.
+ * Gives a subrequest's list, which begins as a copy of its parent's, parts of
+ * its own.  The elements stay shared.  NGX_OK or NGX_ERROR.
  */
+ngx_int_t ngx_spocr_headers_unshare(ngx_pool_t *pool, ngx_list_t *list);
+
+/*
+ * Takes the elements that unwanted() names out of a request's list, in one
+ * walk and without moving any other, since nginx keeps pointers to them.
+ * Pushing to the list is safe afterwards.  NGX_OK, or NGX_ERROR when memory
+ * is out.
+ */
+typedef ngx_uint_t (*ngx_spocr_unwanted_pt)(ngx_table_elt_t *h, void *data);
+
+ngx_int_t ngx_spocr_headers_filter(ngx_pool_t *pool, ngx_list_t *list,
+    ngx_spocr_unwanted_pt unwanted, void *data);
+
+/* The same for one element. */
 ngx_int_t ngx_spocr_header_remove(ngx_pool_t *pool, ngx_list_t *list,
     ngx_table_elt_t *h);
 

@@ -84,6 +84,20 @@ ngx_spocr_log_refusal(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
 }
 
 
+void
+ngx_spocr_log_subrequest(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf)
+{
+    ngx_log_t  log;
+
+    log = *r->connection->log;
+    log.handler = NULL;
+
+    ngx_log_error(slcf->log_level, &log, 0,
+                  "spocr: subrequest to \"%V\" refused: its main request has "
+                  "no key, client %V", &r->uri, &r->connection->addr_text);
+}
+
+
 /* One line for each code and second; *skipped is how many were left out. */
 
 static ngx_uint_t

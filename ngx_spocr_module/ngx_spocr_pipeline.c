@@ -61,6 +61,8 @@ static ngx_int_t ngx_spocr_run(ngx_http_request_t *r,
 static ngx_int_t ngx_spocr_stop(ngx_http_request_t *r,
     ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
     ngx_spocr_ctx_t *ctx, ngx_int_t rc);
+static ngx_int_t ngx_spocr_subrequest(ngx_http_request_t *r,
+    ngx_spocr_loc_conf_t *slcf);
 static ngx_int_t ngx_spocr_forward(ngx_http_request_t *r,
     ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
 static uint64_t ngx_spocr_nanoseconds(void);
@@ -100,13 +102,17 @@ ngx_spocr_post_read_handler(ngx_http_request_t *r)
 }
 
 
-/* The server's configuration may have let pass what a location's does not. */
+/*
+ * The server's configuration may have let pass what a location's does not.
+ * nginx itself uses the version for a post_action, which nobody sees.
+ */
 
 static ngx_uint_t
 ngx_spocr_too_old(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf)
 {
     return r->http_version < NGX_HTTP_VERSION_10
-           && (slcf->enable || slcf->request_id || slcf->json_errors);
+           && !r->post_action
+           && ngx_spocr_covers(slcf);
 }
 
 
@@ -139,6 +145,8 @@ ngx_spocr_access_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
+    ctx->covered = slcf->request_id != 0;
+
     if (!slcf->enable) {
         return NGX_DECLINED;
     }
@@ -148,12 +156,15 @@ ngx_spocr_access_handler(ngx_http_request_t *r)
     /*
      * The precontent handler forgets a refusal that "satisfy any" overruled:
      * one that is remembered stands, and this is the page that an error_page
-     * names for it.
+     * names for it.  It is shown where no key is asked for; elsewhere it
+     * would be a way around the key.
      */
 
     if (ctx->verdict.error) {
         ngx_spocr_stopped(r, smcf, slcf, ctx);
-        return NGX_DECLINED;
+
+        return slcf->auth.enable ? (ngx_int_t) ctx->verdict.error->status
+                                 : NGX_DECLINED;
     }
 
     ctx->gated = 1;
@@ -374,7 +385,7 @@ ngx_spocr_precontent_handler(ngx_http_request_t *r)
     slcf = ngx_http_get_module_loc_conf(r, ngx_spocr_module);
 
     if (r != r->main) {
-        return NGX_DECLINED;
+        return ngx_spocr_subrequest(r, slcf);
     }
 
     if (ngx_spocr_too_old(r, slcf)) {
@@ -405,6 +416,38 @@ ngx_spocr_precontent_handler(ngx_http_request_t *r)
 }
 
 
+/*
+ * nginx has no access phase for subrequests: they are their main request's
+ * matter.  One that was not asked for a key has no way in through them.
+ */
+
+static ngx_int_t
+ngx_spocr_subrequest(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf)
+{
+    ngx_spocr_ctx_t  *ctx;
+
+    if (!slcf->enable) {
+        return NGX_DECLINED;
+    }
+
+    ctx = ngx_spocr_ctx(r, 0);
+
+    if (slcf->auth.enable
+        && (ctx == NULL || ctx->auth.status != NGX_SPOCR_AUTH_OK))
+    {
+        ngx_spocr_log_subrequest(r, slcf);
+        return NGX_HTTP_FORBIDDEN;
+    }
+
+    if (ctx && ctx->forward.stripped == NGX_SPOCR_STRIP_GATED) {
+        return NGX_DECLINED;
+    }
+
+    return ngx_spocr_forward_strip_subrequest(r) == NGX_OK
+           ? NGX_DECLINED : NGX_HTTP_INTERNAL_SERVER_ERROR;
+}
+
+
 static ngx_int_t
 ngx_spocr_forward(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
     ngx_spocr_ctx_t *ctx)
@@ -414,7 +457,10 @@ ngx_spocr_forward(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
 
     ngx_memzero(&identity, sizeof(ngx_spocr_forward_t));
 
-    identity.auth = slcf->enable && slcf->auth.enable;
+    /* a key that was asked for goes no further, wherever the request ends */
+
+    identity.auth = (slcf->enable && slcf->auth.enable)
+                    || ctx->auth.status > NGX_SPOCR_AUTH_OFF;
 
     if (slcf->request_id) {
         identity.request_id = ngx_spocr_request_id(r, ctx);
@@ -444,12 +490,8 @@ ngx_spocr_log_handler(ngx_http_request_t *r)
 
     slcf = ngx_http_get_module_loc_conf(r, ngx_spocr_module);
 
-    if (!slcf->enable && !slcf->request_id && !slcf->json_errors) {
-        return NGX_OK;
-    }
-
+    ctx = ngx_spocr_ctx(r, ngx_spocr_covers(slcf));
     smcf = ngx_http_get_module_main_conf(r, ngx_spocr_module);
-    ctx = ngx_spocr_ctx(r, 1);
 
     if (smcf->zone && ctx) {
         ngx_spocr_status_count(smcf, slcf, ctx);

@@ -11,10 +11,6 @@
 #include "ngx_spocr_json.h"
 
 
-static ngx_uint_t ngx_spocr_reply_configured_type(ngx_http_request_t *r,
-    const ngx_str_t *type);
-
-
 static const ngx_spocr_header_name_t  ngx_spocr_reply_cache_control = {
     ngx_string("Cache-Control"), ngx_string("cache-control"), 1
 };
@@ -26,16 +22,18 @@ static const ngx_str_t  ngx_spocr_reply_json = ngx_string("application/json");
 /*
  * err_status alone does not tell: it stays set while an error_page's file, a
  * "return 404 text" or a proxied page is sent.  Each of those sets something
- * that ngx_http_send_special_response() leaves unset, or takes its type from
- * the configuration.  For statuses that nginx has no page for it sends an
+ * that ngx_http_send_special_response() leaves unset, or is of the very
+ * string that default_type names.  For statuses that nginx has no page for it sends an
  * empty body without a type.
  */
 
 ngx_uint_t
 ngx_spocr_reply_is_error_page(ngx_http_request_t *r)
 {
-    ngx_str_t  *type;
+    ngx_str_t                 *type;
+    ngx_http_core_loc_conf_t  *clcf;
 
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
     type = &r->headers_out.content_type;
 
     if (r->err_status < NGX_HTTP_BAD_REQUEST
@@ -56,39 +54,7 @@ ngx_spocr_reply_is_error_page(ngx_http_request_t *r)
            && ngx_strncmp(type->data, "text/html", type->len) == 0
            && r->headers_out.content_type_lowcase == NULL
            && r->headers_out.last_modified_time == -1
-           && !ngx_spocr_reply_configured_type(r, type);
-}
-
-
-/* Whether the very string comes from default_type or types of the location. */
-
-static ngx_uint_t
-ngx_spocr_reply_configured_type(ngx_http_request_t *r, const ngx_str_t *type)
-{
-    u_char                    *low;
-    ngx_str_t                 *known;
-    ngx_uint_t                 hash;
-    ngx_http_core_loc_conf_t  *clcf;
-
-    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
-
-    if (type->data == clcf->default_type.data) {
-        return 1;
-    }
-
-    if (r->exten.len == 0) {
-        return 0;
-    }
-
-    low = ngx_pnalloc(r->pool, r->exten.len);
-    if (low == NULL) {
-        return 0;
-    }
-
-    hash = ngx_hash_strlow(low, r->exten.data, r->exten.len);
-    known = ngx_hash_find(&clcf->types_hash, hash, low, r->exten.len);
-
-    return known && known->data == type->data;
+           && type->data != clcf->default_type.data;
 }
 
 

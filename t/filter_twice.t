@@ -28,8 +28,12 @@ http {
         root %%DIR%%;
 
         location / { }
+        location /cors/ { proxy_pass http://%%BACKEND%%; }
+        location /away/ { error_page 404 /elsewhere.html; }
+        location = /elsewhere.html { spocr off; alias %%DIR%%/page.html; }
+        location = /status { spocr_auth off; spocr_status json; }
         location /post/ { spocr_methods POST; error_page 405 /page.html; }
-        location = /page.html { spocr_methods GET; }
+        location = /page.html { spocr_auth off; spocr_methods GET; }
     }
 }
 EOC
@@ -48,5 +52,25 @@ $r = $t->get('/post/x', key => $key);
 is $r->status, 405, 'a method that the location does not take';
 like $r->body, qr/page/, "the operator's page";
 is $r->header('Allow'), 'POST', 'allows what the location takes, not the page';
+
+# C-40: the backend has no say in what scripts may read
+my $theirs = '/cors/x?h=Access-Control-Allow-Origin:*'
+           . '&h=Access-Control-Allow-Credentials:true';
+for my $origin ('https://app.example', 'https://evil.example') {
+    $r = $t->get($theirs, key => $key, headers => [Origin => $origin]);
+    is join(' ', $r->all('Access-Control-Allow-Origin')),
+        $origin =~ /app/ ? $origin : '', "origin $origin";
+    is $r->header('Access-Control-Allow-Credentials'), undef,
+        'and no credentials';
+}
+
+# C-1: an id that was promised stays, also where the answer's location is off
+$r = $t->get('/away/none', key => $key);
+is $r->status, 404, 'a page from a location that is off';
+like $r->body, qr/page/, 'is shown';
+is scalar(() = $r->all('X-Request-Id')), 1, 'with its id';
+my $status = $t->get('/status')->json;
+is $status->{requests}{not_gated}, 0, 'and is counted';
+is $status->{requests}{allowed}, 4, 'as what it was';
 
 $t->done;

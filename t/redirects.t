@@ -68,10 +68,17 @@ http {
         location /open/accel { spocr on; spocr_auth off;
                                proxy_pass http://%%BACKEND%%; }
 
-        # a page of the operator's for what we refused
-        location /login { spocr on; error_page 401 403 429 = @gated;
+        # a page of the operator's for what we refused, and one that would
+        # be a way around the key
+        location /login { spocr on; error_page 401 403 429 = @open;
                           spocr_require_scope none;
                           proxy_pass http://%%BACKEND%%; }
+        location /around { spocr on; error_page 400 401 403 405 429 = @gated;
+                           spocr_require_scope none;
+                           proxy_pass http://%%BACKEND%%; }
+        location /gated/self { spocr on; proxy_pass http://%%BACKEND%%; }
+        location /self { spocr on; error_page 400 405 =200 /gated/self;
+                         proxy_pass http://%%BACKEND%%; }
         location /loop { spocr on; error_page 401 /loop;
                          proxy_pass http://%%BACKEND%%; }
 
@@ -148,6 +155,23 @@ for my $with (undef, 'spocr_x', $t->key('unscoped')) {
     is sent($r, qr/^x[-_]spocr/i), '', 'with no identity';
     is sent($r, qr/^authorization$/i), '', 'and no Authorization';
 }
+
+# C-12: it is shown where no key is asked for, and nowhere else
+my $calls = $t->backend->requests;
+for my $case ([undef, 401, 'unauthorized'], ['spocr_x', 403, 'forbidden'],
+              [$t->key('unscoped'), 403, 'insufficient_scope'])
+{
+    my ($with, $status, $code) = @$case;
+    is_error $t->get('/around', key => $with), $status, $code,
+        "no way around the key: $code";
+}
+is_error $t->get('/around/%2e'), 400, 'bad_request',
+    'nor by a bad target, which is refused before';
+is_error $t->request(OPTIONS => '/self', headers => [
+        Origin => 'https://evil', 'Access-Control-Request-Method' => 'GET' ]),
+    405, 'method_not_allowed', 'nor by a preflight';
+is_error $t->get('/self/%2f'), 400, 'bad_request', 'nor by both';
+is $t->backend->requests, $calls, 'nothing of it was executed';
 
 # a page that is refused itself ends there
 is $t->get('/loop')->status, 401, 'error_page to itself';

@@ -42,7 +42,7 @@ http {
             satisfy any; auth_basic "b"; auth_basic_user_file /dev/null;
             proxy_pass http://%%BACKEND%%;
         }
-        location = /page.html { root %%DIR%%; }
+        location = /page.html { spocr_auth off; root %%DIR%%; }
 
         # let in without the scope, then a 403 of nginx's own
         location /dir/ {
