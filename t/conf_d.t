@@ -188,7 +188,7 @@ is_error $t->post('/view', %key), 405, 'method_not_allowed', 'POST /view';
 is_error $t->post('/upload', key => $t->key('read')), 403,
     'insufficient_scope', 'scope upload';
 
-# C-28: no idle connection to the ingest backend is ever used again
+# no idle connection to the ingest backend is ever used again
 isnt $t->post('/upload', %key)->json->{connection},
     $t->post('/upload', %key)->json->{connection},
     'a connection of its own for each upload';
