@@ -14,8 +14,8 @@ BE_LIBS    = $(shell pkg-config --libs $(BE_PKGS)) -lm -pthread
 
 # what needs no library of images or HTTP: all that the unit tests link
 BE_PURE   := address base64 buf fault geometry imghead layout lexicon match \
-             page request rules rules_field rules_party rules_table \
-             rules_total scan schema text
+             page request rules rules_field rules_party rules_plain \
+             rules_table rules_total scan scan_date schema text
 BE_REST   := analyze answer api fetch frame helper http main ocr_tesseract \
              options picture pool sandbox straighten
 

@@ -52,4 +52,16 @@ void be_rule_recipient(be_rules_t *r, be_value_t *v);
 void be_rule_regions(be_rules_t *r);
 void be_rule_table(be_rules_t *r, const be_field_t *fd, be_result_t *out);
 
+#define BE_MAX_ROWS  200
+
+/* A new row of the array; its child for a column, or -1. */
+be_value_t *be_result_row(be_result_t *out, const be_field_t *fd);
+int be_child_of(const be_field_t *fd, int concept);
+
+/* How many letters there are in bytes [from, to) of a text. */
+int be_letters(const char *s, int from, int to);
+
+/* rules_plain.c: the same without a table's head. */
+void be_rule_plain(be_rules_t *r, const be_field_t *fd, be_result_t *out);
+
 #endif
