@@ -201,6 +201,7 @@ sub _sanitizers ($self, @more) {
         (map { ($_ => join ':', $ENV{$_} // (), $options) }
              qw(ASAN_OPTIONS UBSAN_OPTIONS)),
         LSAN_OPTIONS => join(':', "suppressions=$self->{path}/lsan.supp",
+                                  'print_suppressions=0',
                                   $ENV{LSAN_OPTIONS} // ()),
     );
 }
