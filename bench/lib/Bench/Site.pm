@@ -36,7 +36,7 @@ sub new ($class, %o) {
     copy($module, "$dir/module.so") or die "cannot copy $module: $!\n";
 
     return bless {
-        keys => 10_000, uids => 1_000, zone => '8m', single => 0, %o,
+        keys => 10_000, uids => 1_000, zone => '2m', single => 0, %o,
         tmp => $dir, dir => "$dir", pids => {}, ports => {}, owner => $$,
     }, $class;
 }
@@ -204,10 +204,10 @@ $upstream
         default 403;
         "" 401;
     }
-    limit_req_zone \$http_authorization zone=key:8m rate=1000000r/s;
-    limit_req_zone \$uid zone=uid:8m rate=1000000r/s;
-    limit_req_zone \$http_authorization zone=tight_key:8m rate=1r/m;
-    limit_req_zone \$uid zone=tight_uid:8m rate=1r/m;
+    limit_req_zone \$http_authorization zone=key:4m rate=1000000r/s;
+    limit_req_zone \$uid zone=uid:1m rate=1000000r/s;
+    limit_req_zone \$http_authorization zone=tight_key:1m rate=1r/m;
+    limit_req_zone \$uid zone=tight_uid:1m rate=1r/m;
     limit_req_status 429;
     limit_req_log_level info;
 EOF

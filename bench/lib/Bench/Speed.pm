@@ -16,9 +16,11 @@ use Bench::Site;
 # a hundred answers have to be refusals.
 my $bare = ['bare', 'bare', '/', 'good', 0];
 
-# The rows of a group are compared with a run of bare nginx just before them.
+# The rows of a group are compared with a run of bare nginx just before them;
+# "bare again" tells what such a comparison is worth on this machine.
 my @groups = (
-    [['stock allowed',  'stock',  '/',      'good',    0],
+    [['bare again',     'bare',   '/',      'good',    0],
+     ['stock allowed',  'stock',  '/',      'good',    0],
      ['module allowed', 'module', '/',      'good',    0]],
     [['stock 401',      'stock',  '/',      'none',    100],
      ['module 401',     'module', '/',      'none',    100]],
