@@ -57,8 +57,9 @@ typedef struct {
     ngx_spocr_cors_conf_t         cors;
     ngx_str_t                     file;        /* where "spocr on" stands */
     ngx_uint_t                    line;
-    ngx_str_t                     status_file; /* the same of spocr_status */
-    ngx_uint_t                    status_line;
+    ngx_http_handler_pt           page;        /* spocr_status, spocr_health */
+    ngx_str_t                     page_file;
+    ngx_uint_t                    page_line;
 } ngx_spocr_loc_conf_t;
 
 
@@ -106,6 +107,12 @@ ngx_spocr_ctx_t *ngx_spocr_ctx(ngx_http_request_t *r, ngx_uint_t create);
 
 /* The request's id, made where it does not exist. */
 ngx_str_t ngx_spocr_request_id(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx);
+
+/* ngx_spocr_conf.c: what nginx's module contexts name */
+void *ngx_spocr_create_main_conf(ngx_conf_t *cf);
+void *ngx_spocr_create_loc_conf(ngx_conf_t *cf);
+char *ngx_spocr_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child);
+ngx_int_t ngx_spocr_init_module(ngx_cycle_t *cycle);
 
 /* ngx_spocr_pipeline.c and ngx_spocr_filters.c register what they have. */
 ngx_int_t ngx_spocr_pipeline_init(ngx_conf_t *cf);

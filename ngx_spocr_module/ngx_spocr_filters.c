@@ -17,6 +17,7 @@
 static ngx_int_t ngx_spocr_header_filter(ngx_http_request_t *r);
 static ngx_int_t ngx_spocr_answer_headers(ngx_http_request_t *r,
     ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
+static ngx_uint_t ngx_spocr_answer_is_broken(ngx_http_request_t *r);
 static ngx_int_t ngx_spocr_answer_broken(ngx_http_request_t *r,
     ngx_spocr_ctx_t *ctx);
 static ngx_int_t ngx_spocr_answer_error(ngx_http_request_t *r,
@@ -47,11 +48,15 @@ ngx_spocr_header_filter(ngx_http_request_t *r)
     covers = ngx_spocr_covers(slcf);
     ctx = ngx_spocr_ctx(r, covers);
 
-    if (ctx == NULL) {
-        return covers ? NGX_ERROR : ngx_spocr_next_header_filter(r);
+    if (ctx == NULL && covers) {
+        return NGX_ERROR;
     }
 
-    if (r->http_version < NGX_HTTP_VERSION_10) {
+    if (!covers && (ctx == NULL || !ctx->covered)) {
+        return ngx_spocr_next_header_filter(r);
+    }
+
+    if (ngx_spocr_answer_is_broken(r)) {
         return ngx_spocr_answer_broken(r, ctx);
     }
 
@@ -68,8 +73,25 @@ ngx_spocr_header_filter(ngx_http_request_t *r)
 /*
  * A backend's answer that does not begin like HTTP is passed on by nginx as
  * HTTP/0.9, as if the client had asked for that: garbage without a header or
- * an id.  It is a bad gateway's.  (Requests of HTTP/0.9 were closed.)
+ * an id.  (Requests of HTTP/0.9 were closed.)  An interim answer is passed on
+ * as if it were the answer, and the true one as its body.
  */
+
+static ngx_uint_t
+ngx_spocr_answer_is_broken(ngx_http_request_t *r)
+{
+    if (r->http_version < NGX_HTTP_VERSION_10 && !r->post_action) {
+        return 1;
+    }
+
+    return r->upstream
+           && r->headers_out.status < NGX_HTTP_OK
+           && r->headers_out.status > 0
+           && r->headers_out.status != NGX_HTTP_SWITCHING_PROTOCOLS;
+}
+
+
+/* Both are a bad gateway's. */
 
 static ngx_int_t
 ngx_spocr_answer_broken(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
@@ -78,9 +100,12 @@ ngx_spocr_answer_broken(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
         return NGX_ERROR;
     }
 
-    /* the body has a length: 1.1 does no harm to a client of 1.0 */
+    if (r->http_version < NGX_HTTP_VERSION_10) {
 
-    r->http_version = NGX_HTTP_VERSION_11;
+        /* the body has a length: 1.1 does no harm to a client of 1.0 */
+
+        r->http_version = NGX_HTTP_VERSION_11;
+    }
 
     ctx->broken = 1;
     ctx->uri_changes = r->uri_changes;

@@ -107,6 +107,12 @@ ngx_spocr_headers_unshare(ngx_pool_t *pool, ngx_list_t *list)
 
     list->last = part;
 
+    /* the memory behind the last part's elements is the parent's to write */
+
+    if (part->nelts) {
+        list->nalloc = part->nelts;
+    }
+
     return NGX_OK;
 }
 
@@ -115,10 +121,11 @@ ngx_int_t
 ngx_spocr_headers_filter(ngx_pool_t *pool, ngx_list_t *list,
     ngx_spocr_unwanted_pt unwanted, void *data)
 {
-    ngx_uint_t        i, left;
+    ngx_uint_t        i, left, removed;
     ngx_list_part_t  *part, *prev, *rest;
     ngx_table_elt_t  *h;
 
+    removed = 0;
     prev = NULL;
     part = &list->part;
 
@@ -132,6 +139,7 @@ ngx_spocr_headers_filter(ngx_pool_t *pool, ngx_list_t *list,
                 continue;
             }
 
+            removed = 1;
             left = part->nelts - i - 1;
             part->nelts = i;
 
@@ -174,7 +182,7 @@ ngx_spocr_headers_filter(ngx_pool_t *pool, ngx_list_t *list,
 
     list->last = prev;
 
-    if (prev->nelts) {
+    if (removed && prev->nelts) {
         list->nalloc = prev->nelts;
     }
 

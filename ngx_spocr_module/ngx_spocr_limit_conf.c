@@ -9,6 +9,7 @@
 #include "ngx_spocr_limit.h"
 
 
+static ngx_uint_t ngx_spocr_limit_again(const ngx_str_t *value, ngx_uint_t i);
 static char *ngx_spocr_limit_parameter(ngx_conf_t *cf, ngx_str_t *value,
     ngx_spocr_limit_spec_t *spec);
 static char *ngx_spocr_limit_number(ngx_conf_t *cf, ngx_str_t *parameter,
@@ -47,6 +48,12 @@ ngx_spocr_limit_set(ngx_conf_t *cf, ngx_spocr_limit_main_conf_t *lmcf,
     }
 
     for (i = 1; i < cf->args->nelts; i++) {
+
+        if (ngx_spocr_limit_again(value, i)) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "duplicate parameter \"%V\"", &value[i]);
+            return NGX_CONF_ERROR;
+        }
 
         rv = ngx_spocr_limit_parameter(cf, &value[i], spec);
 
@@ -143,6 +150,35 @@ ngx_spocr_limit_spec(ngx_conf_t *cf)
     spec->line = cf->conf_file->line;
 
     return spec;
+}
+
+
+/* Whether an argument before the i-th has the same name before its "=". */
+
+static ngx_uint_t
+ngx_spocr_limit_again(const ngx_str_t *value, ngx_uint_t i)
+{
+    u_char      *p;
+    size_t       len;
+    ngx_uint_t   k;
+
+    p = (u_char *) ngx_strchr(value[i].data, '=');
+
+    if (p == NULL) {
+        return 0;
+    }
+
+    len = (size_t) (p - value[i].data) + 1;
+
+    for (k = 1; k < i; k++) {
+        if (value[k].len >= len
+            && ngx_strncmp(value[k].data, value[i].data, len) == 0)
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

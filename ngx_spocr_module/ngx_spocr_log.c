@@ -87,14 +87,18 @@ ngx_spocr_log_refusal(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
 void
 ngx_spocr_log_subrequest(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf)
 {
-    ngx_log_t  log;
+    ngx_log_t                  log;
+    ngx_http_core_loc_conf_t  *clcf;
+
+    clcf = ngx_http_get_module_loc_conf(r, ngx_http_core_module);
 
     log = *r->connection->log;
     log.handler = NULL;
 
     ngx_log_error(slcf->log_level, &log, 0,
-                  "spocr: subrequest to \"%V\" refused: its main request has "
-                  "no key, client %V", &r->uri, &r->connection->addr_text);
+                  "spocr: subrequest to location \"%V\" refused: its main "
+                  "request has no valid key, client %V", &clcf->name,
+                  &r->connection->addr_text);
 }
 
 

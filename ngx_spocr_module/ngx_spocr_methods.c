@@ -9,6 +9,10 @@
 #include "ngx_spocr_headers.h"
 
 
+/* What a preflight is told where every method is taken. */
+#define NGX_SPOCR_METHODS_ANY  "GET, HEAD, POST, PUT, PATCH, DELETE"
+
+
 static ngx_int_t ngx_spocr_methods_add(ngx_spocr_methods_conf_t *mcf,
     const ngx_str_t *name);
 static ngx_uint_t ngx_spocr_methods_has(const ngx_spocr_methods_conf_t *mcf,
@@ -42,6 +46,14 @@ ngx_spocr_methods_set(ngx_conf_t *cf, ngx_spocr_methods_conf_t *mcf)
     }
 
     value = cf->args->elts;
+
+    if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "off") == 0) {
+
+        /* an empty list: any method, whatever is said above */
+
+        ngx_str_set(&mcf->allow, NGX_SPOCR_METHODS_ANY);
+        return NGX_CONF_OK;
+    }
 
     for (i = 1; i < cf->args->nelts; i++) {
 
@@ -109,7 +121,7 @@ ngx_spocr_methods_merge(ngx_spocr_methods_conf_t *prev,
     }
 
     if (prev->allow.len == 0) {
-        ngx_str_set(&prev->allow, "GET, HEAD, POST, PUT, PATCH, DELETE");
+        ngx_str_set(&prev->allow, NGX_SPOCR_METHODS_ANY);
     }
 
     conf->names = prev->names;
@@ -121,7 +133,10 @@ ngx_int_t
 ngx_spocr_methods_step(ngx_http_request_t *r, ngx_spocr_methods_conf_t *mcf,
     ngx_spocr_verdict_t *verdict)
 {
-    if (mcf->names == NULL || ngx_spocr_methods_has(mcf, &r->method_name)) {
+    if (mcf->names == NULL
+        || mcf->names->nelts == 0
+        || ngx_spocr_methods_has(mcf, &r->method_name))
+    {
         return NGX_OK;
     }
 

@@ -22,7 +22,7 @@ typedef struct {
 } ngx_spocr_methods_conf_t;
 
 
-/* "spocr_methods METHOD ..."; HEAD comes with GET. */
+/* "spocr_methods METHOD ... | off"; HEAD comes with GET. */
 char *ngx_spocr_methods_set(ngx_conf_t *cf, ngx_spocr_methods_conf_t *mcf);
 void ngx_spocr_methods_merge(ngx_spocr_methods_conf_t *prev,
     ngx_spocr_methods_conf_t *conf);

@@ -1,24 +1,15 @@
 
 /*
- * The module as nginx sees it: its directives, how its configuration is made
- * and merged, its registration.  Nothing here runs for a request.
+ * The module as nginx sees it: its directives and its registration.  Nothing
+ * here runs for a request.
  */
 
 
 #include "ngx_spocr.h"
 
 
-static void *ngx_spocr_create_main_conf(ngx_conf_t *cf);
-static void *ngx_spocr_create_loc_conf(ngx_conf_t *cf);
-static char *ngx_spocr_merge_loc_conf(ngx_conf_t *cf, void *parent,
-    void *child);
-static char *ngx_spocr_merge_switches(ngx_conf_t *cf,
-    ngx_spocr_loc_conf_t *prev, ngx_spocr_loc_conf_t *conf);
-static char *ngx_spocr_check_gated(ngx_conf_t *cf,
-    ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *conf);
 static ngx_int_t ngx_spocr_preconfiguration(ngx_conf_t *cf);
 static ngx_int_t ngx_spocr_postconfiguration(ngx_conf_t *cf);
-static ngx_int_t ngx_spocr_init_module(ngx_cycle_t *cycle);
 
 static char *ngx_spocr_set_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -201,194 +192,6 @@ ngx_module_t  ngx_spocr_module = {
 };
 
 
-static void *
-ngx_spocr_create_main_conf(ngx_conf_t *cf)
-{
-    ngx_spocr_main_conf_t  *smcf;
-
-    /* set by ngx_pcalloc(): zone, auth = NULL */
-
-    smcf = ngx_pcalloc(cf->pool, sizeof(ngx_spocr_main_conf_t));
-    if (smcf == NULL) {
-        return NULL;
-    }
-
-    smcf->worker = ngx_pcalloc(cf->pool, sizeof(ngx_spocr_worker_t));
-    if (smcf->worker == NULL) {
-        return NULL;
-    }
-
-    if (ngx_array_init(&smcf->limit.specs, cf->pool, 8,
-                       sizeof(ngx_spocr_limit_spec_t *))
-        != NGX_OK
-        || ngx_array_init(&smcf->logs, cf->pool, 4, sizeof(ngx_log_t *))
-           != NGX_OK)
-    {
-        return NULL;
-    }
-
-    return smcf;
-}
-
-
-static void *
-ngx_spocr_create_loc_conf(ngx_conf_t *cf)
-{
-    ngx_spocr_loc_conf_t  *conf;
-
-    /* set by ngx_pcalloc(): limit.spec, methods, cors, file = NULL */
-
-    conf = ngx_pcalloc(cf->pool, sizeof(ngx_spocr_loc_conf_t));
-    if (conf == NULL) {
-        return NULL;
-    }
-
-    conf->enable = NGX_CONF_UNSET;
-    conf->request_id_set = NGX_CONF_UNSET;
-    conf->json_errors_set = NGX_CONF_UNSET;
-    conf->log_level = NGX_CONF_UNSET_UINT;
-
-    conf->auth.enable = NGX_CONF_UNSET;
-
-    conf->limit.store = NGX_CONF_UNSET_UINT;
-    conf->limit.on_error = NGX_CONF_UNSET_UINT;
-    conf->limit.headers = NGX_CONF_UNSET_UINT;
-    conf->limit.dry_run = NGX_CONF_UNSET;
-
-    return conf;
-}
-
-
-static char *
-ngx_spocr_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
-{
-    ngx_spocr_loc_conf_t *prev = parent;
-    ngx_spocr_loc_conf_t *conf = child;
-
-    ngx_spocr_main_conf_t  *smcf;
-
-    smcf = ngx_http_conf_get_module_main_conf(cf, ngx_spocr_module);
-
-    if (ngx_spocr_merge_switches(cf, prev, conf) != NGX_CONF_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_conf_merge_uint_value(conf->log_level, prev->log_level,
-                              NGX_LOG_NOTICE);
-    ngx_conf_merge_value(conf->auth.enable, prev->auth.enable, 1);
-    ngx_conf_merge_str_value(conf->auth.scope, prev->auth.scope, "");
-
-    if (conf->cors.origin == NULL) {
-        conf->cors.origin = prev->cors.origin;
-    }
-
-    ngx_spocr_auth_conf_finish(&conf->auth, &smcf->auth);
-    ngx_spocr_methods_merge(&prev->methods, &conf->methods);
-
-    if (ngx_spocr_limit_merge(cf, &smcf->limit, &prev->limit, &conf->limit)
-        != NGX_CONF_OK)
-    {
-        return NGX_CONF_ERROR;
-    }
-
-    if (conf->status_line && smcf->zone == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"spocr_status\" needs \"spocr_zone\" in %V:%ui",
-                      &conf->status_file, conf->status_line);
-        return NGX_CONF_ERROR;
-    }
-
-    return conf->enable ? ngx_spocr_check_gated(cf, smcf, conf) : NGX_CONF_OK;
-}
-
-
-/* "spocr" and the two that follow it where they are not set (C-38). */
-
-static char *
-ngx_spocr_merge_switches(ngx_conf_t *cf, ngx_spocr_loc_conf_t *prev,
-    ngx_spocr_loc_conf_t *conf)
-{
-    ngx_http_core_srv_conf_t  *cscf;
-
-    cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
-
-    if (conf->enable == NGX_CONF_UNSET && prev->enable == 1
-        && cscf->ctx->loc_conf[ngx_spocr_module.ctx_index] == conf)
-    {
-        ngx_log_error(NGX_LOG_WARN, cf->log, 0,
-                      "server \"%V\" in %s:%ui inherits \"spocr on\" from "
-                      "%V:%ui", &cscf->server_name, cscf->file_name,
-                      cscf->line, &prev->file, prev->line);
-    }
-
-    if (conf->enable == NGX_CONF_UNSET) {
-        conf->file = prev->file;
-        conf->line = prev->line;
-    }
-
-    ngx_conf_merge_value(conf->enable, prev->enable, 0);
-
-    if (conf->request_id_set == NGX_CONF_UNSET) {
-        conf->request_id_set = prev->request_id_set;
-    }
-
-    if (conf->json_errors_set == NGX_CONF_UNSET) {
-        conf->json_errors_set = prev->json_errors_set;
-    }
-
-    conf->request_id = conf->request_id_set == NGX_CONF_UNSET
-                       ? conf->enable : conf->request_id_set;
-    conf->json_errors = conf->json_errors_set == NGX_CONF_UNSET
-                        ? conf->enable : conf->json_errors_set;
-
-    return NGX_CONF_OK;
-}
-
-
-/* What would be silently unsafe is refused (contract, section 3). */
-
-static char *
-ngx_spocr_check_gated(ngx_conf_t *cf, ngx_spocr_main_conf_t *smcf,
-    ngx_spocr_loc_conf_t *conf)
-{
-    ngx_log_t                 **log;
-    ngx_uint_t                  i;
-    ngx_http_core_loc_conf_t   *clcf;
-
-    if (conf->auth.enable && smcf->auth.keys == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"spocr on\" needs \"spocr_keys\" in %V:%ui",
-                      &conf->file, conf->line);
-        return NGX_CONF_ERROR;
-    }
-
-    if (smcf->zone == NULL) {
-        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"spocr on\" needs \"spocr_zone\" in %V:%ui",
-                      &conf->file, conf->line);
-        return NGX_CONF_ERROR;
-    }
-
-    clcf = ngx_http_conf_get_module_loc_conf(cf, ngx_http_core_module);
-    log = smcf->logs.elts;
-
-    for (i = 0; i < smcf->logs.nelts; i++) {
-        if (log[i] == clcf->error_log) {
-            return NGX_CONF_OK;
-        }
-    }
-
-    log = ngx_array_push(&smcf->logs);
-    if (log == NULL) {
-        return NGX_CONF_ERROR;
-    }
-
-    *log = clcf->error_log;
-
-    return NGX_CONF_OK;
-}
-
-
 static ngx_int_t
 ngx_spocr_preconfiguration(ngx_conf_t *cf)
 {
@@ -408,41 +211,6 @@ ngx_spocr_postconfiguration(ngx_conf_t *cf)
     ngx_spocr_filters_init();
 
     return ngx_spocr_pipeline_init(cf);
-}
-
-
-/* nginx writes header lines, keys among them, at info and debug (C-9). */
-
-static ngx_int_t
-ngx_spocr_init_module(ngx_cycle_t *cycle)
-{
-    ngx_log_t              *log, **logs;
-    ngx_uint_t              i;
-    ngx_spocr_main_conf_t  *smcf;
-
-    if (cycle->conf_ctx[ngx_http_module.index] == NULL) {
-        return NGX_OK;
-    }
-
-    smcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_spocr_module);
-    logs = smcf->logs.elts;
-
-    for (i = 0; i < smcf->logs.nelts; i++) {
-
-        for (log = logs[i]; log; log = log->next) {
-
-            if (log->log_level <= NGX_LOG_NOTICE) {
-                continue;
-            }
-
-            ngx_log_error(NGX_LOG_WARN, cycle->log, 0,
-                          "error_log \"%s\" is below notice where \"spocr\" "
-                          "is on: nginx writes API keys to it",
-                          log->file ? log->file->name.data : (u_char *) "");
-        }
-    }
-
-    return NGX_OK;
 }
 
 
@@ -488,6 +256,14 @@ ngx_spocr_set_scope(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     }
 
     value = cf->args->elts;
+
+    if (ngx_strcmp(value[1].data, "off") == 0) {
+
+        /* set, and none: what is above is not inherited */
+
+        slcf->auth.scope.data = (u_char *) "";
+        return NGX_CONF_OK;
+    }
 
     if (!ngx_spocr_name_ok(value[1].data, value[1].len)) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "invalid scope \"%V\"",
@@ -558,10 +334,9 @@ ngx_spocr_set_page(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
         return NGX_CONF_ERROR;
     }
 
-    if (handler != ngx_spocr_health_handler) {
-        slcf->status_file = cf->conf_file->file.name;
-        slcf->status_line = cf->conf_file->line;
-    }
+    slcf->page = handler;
+    slcf->page_file = cf->conf_file->file.name;
+    slcf->page_line = cf->conf_file->line;
 
     clcf->handler = handler;
 

@@ -104,15 +104,19 @@ ngx_spocr_post_read_handler(ngx_http_request_t *r)
 
 /*
  * The server's configuration may have let pass what a location's does not.
- * nginx itself uses the version for a post_action, which nobody sees.
+ * nginx itself uses the version for a post_action, which nobody sees; what
+ * matters is whether there is a list.
  */
 
 static ngx_uint_t
 ngx_spocr_too_old(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf)
 {
-    return r->http_version < NGX_HTTP_VERSION_10
-           && !r->post_action
-           && ngx_spocr_covers(slcf);
+    if (!ngx_spocr_covers(slcf)) {
+        return 0;
+    }
+
+    return r->headers_in.headers.last == NULL
+           || (r->http_version < NGX_HTTP_VERSION_10 && !r->post_action);
 }
 
 
@@ -418,7 +422,7 @@ ngx_spocr_precontent_handler(ngx_http_request_t *r)
 
 /*
  * nginx has no access phase for subrequests: they are their main request's
- * matter.  One that was not asked for a key has no way in through them.
+ * matter.  One that has no key, or not the scope, has no way in through them.
  */
 
 static ngx_int_t
@@ -433,7 +437,11 @@ ngx_spocr_subrequest(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf)
     ctx = ngx_spocr_ctx(r, 0);
 
     if (slcf->auth.enable
-        && (ctx == NULL || ctx->auth.status != NGX_SPOCR_AUTH_OK))
+        && (ctx == NULL
+            || ctx->auth.status != NGX_SPOCR_AUTH_OK
+            || (slcf->auth.scope.len
+                && !ngx_spocr_key_has_scope(ctx->auth.key,
+                                            slcf->auth.scope_index))))
     {
         ngx_spocr_log_subrequest(r, slcf);
         return NGX_HTTP_FORBIDDEN;
@@ -484,16 +492,18 @@ ngx_spocr_forward(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
 static ngx_int_t
 ngx_spocr_log_handler(ngx_http_request_t *r)
 {
+    ngx_uint_t              covers;
     ngx_spocr_ctx_t        *ctx;
     ngx_spocr_loc_conf_t   *slcf;
     ngx_spocr_main_conf_t  *smcf;
 
     slcf = ngx_http_get_module_loc_conf(r, ngx_spocr_module);
 
-    ctx = ngx_spocr_ctx(r, ngx_spocr_covers(slcf));
+    covers = ngx_spocr_covers(slcf);
+    ctx = ngx_spocr_ctx(r, covers);
     smcf = ngx_http_get_module_main_conf(r, ngx_spocr_module);
 
-    if (smcf->zone && ctx) {
+    if (smcf->zone && ctx && (covers || ctx->gated)) {
         ngx_spocr_status_count(smcf, slcf, ctx);
     }
 

@@ -70,7 +70,7 @@ is reached(), $before + 1, 'with a key it is executed';
 is seen(), 'X-A: 1 | X-B: 2 | X-C: 3 | X-Spocr-Key-Id: key_good | '
          . 'X-Spocr-Uid: u_acme', 'as whom the key says';
 
-like $t->log, qr{spocr: subrequest to "/part/gated" refused},
+like $t->log, qr{spocr: subrequest to location "/part/gated" refused},
     'the log says why';
 
 $t->done;
