@@ -43,6 +43,7 @@ $(B)/backend-unit-%: backend/t/%.c $(BE_PURE_O)
 	$(Q)$(CC) $(BE_CFLAGS) $(CFLAGS) $(WARN) -Ibackend $(LDFLAGS) -o $@ $^ \
 		-ljansson -lm
 
-$(B)/backend-measure: $(B)/backend/measure.o $(BE_PURE_O) \
+$(B)/backend-measure: $(B)/backend/measure.o $(B)/backend/measure_page.o \
+		$(BE_PURE_O) \
 		$(filter-out %/main.o,$(BE_REST_O))
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(BE_LIBS)

@@ -16,7 +16,7 @@
 
 /* A gap wider than this many heights separates two cells. */
 
-#define BE_SEG_GAP  1.1
+#define BE_SEG_GAP  1.3
 
 
 /* Tokens of one engine line, which stay together. */

@@ -3,7 +3,7 @@
 
 #include "page.h"
 
-/* A run of words of one row with no wide gap inside: a cell, a column's line. */
+/* A run of words of one row with no wide gap inside: a cell. */
 typedef struct {
     int       from;              /* bytes of the row's text */
     int       to;

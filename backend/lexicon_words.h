@@ -17,7 +17,8 @@ typedef struct {
 static const be_words_t  be_lexicon[] = {
 
     { BE_C_VENDOR, 6, "vendor|supplier|seller|sold by|issued by|from|Lieferant"
-      "|Verkäufer|Rechnungssteller|Rechnungsersteller|Absender|fournisseur|vendeur|émetteur"
+      "|Verkäufer|Rechnungssteller|Rechnungsersteller|Absender|fournisseur"
+      "|vendeur|émetteur"
       "|vendu par|発行元|販売元|供給者" },
     { BE_C_RECIPIENT, 8, "bill to|billed to|invoice to|sold to|bill-to"
       "|customer name|billing address|recipient|buyer|Rechnungsempfänger"
@@ -183,12 +184,14 @@ static const be_words_t  be_lexicon[] = {
 static const be_words_t  be_columns[] = {
     { BE_C_DESCRIPTION, 8, "description|item description|description of goods"
       "|product|products|product name|particulars|details|service|services"
-      "|item|items|item name|article|goods|Bezeichnung|Artikelbezeichnung|Artikelbeschreibung"
+      "|item|items|item name|article|goods|Bezeichnung"
+      "|Artikelbezeichnung|Artikelbeschreibung"
       "|Produktbeschreibung|Warenbezeichnung"
       "|Beschreibung|Artikel|Leistung|Leistungsbeschreibung|Produkt|Position"
       "|Text|désignation|libellé|produit|品名|商品名|品目|内容|項目|摘要"
       "|name|task|activity|Titel" },
-    { BE_C_QTY, 8, "qty|quantity|quantities|units|hours|hrs|Menge|Stückzahl|Anzahl|Stk"
+    { BE_C_QTY, 8, "qty|quantity|quantities|units|hours|hrs|Menge"
+      "|Stückzahl|Anzahl|Stk"
       "|Stück|Std|quantité|qté|quant|数量|個数|no of units|count|qty." },
     { BE_C_UNIT_PRICE, 8, "unit price|price|unit cost|rate|price/unit|u.price"
       "|u/price|price each|each|s/price|Einzelpreis|Stückpreis|E-Preis"

@@ -25,4 +25,10 @@ static const char  *be_streets[] = {
     "kuala", "mall", "square", "highway", "hwy", "po", "town", "city", NULL
 };
 
+/* What a text is made of. */
+typedef struct {
+    int  letters;
+    int  digits;
+} be_mix_t;
+
 #endif

@@ -74,12 +74,6 @@ be_digit_run(const char *s, int from, int to, int want)
 }
 
 
-typedef struct {
-    int  letters;
-    int  digits;
-} be_mix_t;
-
-
 static be_mix_t
 be_mix(const char *s, int from, int to)
 {

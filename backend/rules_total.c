@@ -233,8 +233,10 @@ be_weigh_total(const be_rules_t *r, be_sums_t *m)
         t = &m->total.v[i];
         v = t->hit.number;
 
+        /* what is summed up last is the largest */
+
         if (be_equal(v, max)) {
-            t->score += 1;
+            t->score += 2.5;
         }
 
         if (be_equal(v, 0)) {

@@ -87,7 +87,8 @@ refused 'an image that is a number', { @f, image => 5 }, @v, qr/image must be/,
     'image';
 refused 'an unknown imageType', { @f, image => $image, imageType => 'file' },
     @v, qr/imageType/, 'imageType';
-refused 'no base64', { @f, image => 'a b c' }, @i, qr/base64 \(at character 2\)/;
+refused 'no base64', { @f, image => 'a b c' }, @i,
+    qr/base64 \(at character 2\)/;
 refused 'no padding', { @f, image => substr($image, 0, 5) }, @i, qr/base64/;
 refused 'a line break in base64', { @f, image => "TWFu\nTWFu" }, @i, qr/base64/;
 refused 'a data: URI without base64', { @f, image => 'data:image/png,abc' },
@@ -113,7 +114,8 @@ refused 'hints of another kind', { @f, image => $image, languageHints => 'en' },
     my $raw = join '', map { "\0" . "\xff" x 200 } 1 .. 200;
     require Compress::Zlib;
     my $chunk = sub ($t, $d) {
-        pack('N', length $d) . $t . $d . pack 'N', Compress::Zlib::crc32($t . $d)
+        pack('N', length $d) . $t . $d
+            . pack 'N', Compress::Zlib::crc32($t . $d)
     };
     my $png = "\x89PNG\r\n\x1a\n"
         . $chunk->('IHDR', pack 'NNC5', 200, 200, 8, 0, 0, 0, 0)

@@ -29,10 +29,12 @@ for my $name (sort keys %$truth) {
     for my $f (sort keys %{ $t->{fields} }) {
         is $d->{$f}, $t->{fields}{$f}, "$name: $f";
         my $box = $boxes->{$f};
-        is_deeply [sort keys %$box], [qw(bbox bbox_source match_ratio vertices)],
+        is_deeply [sort keys %$box],
+            [qw(bbox bbox_source match_ratio vertices)],
             "$name: $f has its place";
         is $box->{match_ratio}, 1, "$name: $f is on the page, whole";
-        like $box->{bbox_source}, qr/^(?:token_id|token_id_hybrid|shared_value)$/,
+        like $box->{bbox_source},
+            qr/^(?:token_id|token_id_hybrid|shared_value)$/,
             "$name: $f, from tokens";
         is scalar @{ $box->{vertices} }, 4, "$name: $f has 4 vertices";
 

@@ -48,7 +48,8 @@ if (!$pid) {
             print {$c} "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n";
             for (1 .. 24) { print {$c} 'x' x 1048576 or last }
         } elsif ($path eq '/text') {
-            print {$c} "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello there";
+            print {$c} "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n"
+                . 'hello there';
         } else {
             print {$c} "HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\n";
         }

@@ -71,7 +71,7 @@ sub works ($backend, $what) {
 
     kill STOP => @w;
     my @s = map { $backend->send_fields(\%call) } 1 .. 2;
-    $backend->wait_for(sub { Spocr::Ocr::fed($w[0]) && Spocr::Ocr::fed($w[1]) });
+    $backend->wait_for(sub { 2 == grep { Spocr::Ocr::fed($_) } @w });
     pass 'each has a page in its hands';
     kill CONT => @w;
     is $backend->answer($_)->{status}, 200, 'side by side' for @s;

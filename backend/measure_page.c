@@ -1,0 +1,200 @@
+/*
+ * Pages for backend-measure: true words in place of OCR, and printing.
+ */
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "buf.h"
+#include "lexicon.h"
+#include "measure.h"
+#include "picture.h"
+
+
+char *
+slurp(const char *dir, const char *file, size_t *len)
+{
+    char      path[1024], chunk[65536];
+    FILE     *f;
+    size_t    n;
+    be_buf_t  b = { 0 };
+
+    snprintf(path, sizeof(path), "%s/%s", dir, file);
+    f = fopen(path, "rb");
+    if (f == NULL) {
+        fprintf(stderr, "backend-measure: cannot read %s\n", path);
+        exit(2);
+    }
+
+    while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0) {
+        be_buf_add(&b, chunk, n);
+    }
+
+    fclose(f);
+    *len = b.len;
+
+    return be_buf_take(&b);
+}
+
+
+static void
+add_words(be_page_t *pg, const char *text, double *q, double w, double h,
+    int line)
+{
+    int          i;
+    size_t       n, all = strlen(text), at = 0;
+    char        *word;
+    be_box_t     b = { 1e9, 1e9, -1e9, -1e9 }, one;
+    be_token_t  *t;
+
+    for (i = 0; i < 4; i++) {
+        b.x0 = fmin(b.x0, q[2 * i] / w * 1000);
+        b.x1 = fmax(b.x1, q[2 * i] / w * 1000);
+        b.y0 = fmin(b.y0, q[2 * i + 1] / h * 1000);
+        b.y1 = fmax(b.y1, q[2 * i + 1] / h * 1000);
+    }
+
+    while (all && at < all) {
+        n = strcspn(text + at, " ");
+
+        if (n > 0) {
+            one = b;
+            one.x0 = b.x0 + (b.x1 - b.x0) * (double) at / (double) all;
+            one.x1 = b.x0 + (b.x1 - b.x0) * (double) (at + n) / (double) all;
+            word = be_strndup(text + at, n);
+
+            /* heights and widths in one unit, or gaps mean nothing */
+
+            one.x0 *= w / 1000;
+            one.x1 *= w / 1000;
+            one.y0 *= h / 1000;
+            one.y1 *= h / 1000;
+            t = be_page_add(pg, word, one, 95, line);
+            be_token_symbol(t, 0, (int) n, one);
+            free(word);
+        }
+
+        at += n + 1;
+    }
+}
+
+
+int
+true_page(const char *dir, const json_t *doc, const be_imghead_t *h,
+    be_page_t *pg)
+{
+    int          line = 0, used;
+    char        *s, *p, *end;
+    double       q[8], w = (double) h->width, ht = (double) h->height;
+    size_t       i, len;
+    json_t      *words, *e;
+    const char  *file;
+
+    memset(pg, 0, sizeof(*pg));
+    pg->width = w;
+    pg->height = ht;
+    pg->to_grid = be_affine_scale(1000 / w, 1000 / ht);
+    pg->confidence = 95;
+
+    file = json_string_value(json_object_get(doc, "boxes"));
+
+    if (file != NULL) {
+        s = slurp(dir, file, &len);
+
+        for (p = strtok_r(s, "\r\n", &end); p != NULL;
+             p = strtok_r(NULL, "\r\n", &end))
+        {
+            if (sscanf(p, "%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%n", &q[0], &q[1],
+                       &q[2], &q[3], &q[4], &q[5], &q[6], &q[7], &used) == 8)
+            {
+                add_words(pg, p + used, q, w, ht, line++);
+            }
+        }
+
+        free(s);
+        return 1;
+    }
+
+    file = json_string_value(json_object_get(doc, "words"));
+    if (file == NULL) {
+        return 0;
+    }
+
+    s = slurp(dir, file, &len);
+    words = json_loadb(s, len, 0, NULL);
+    free(s);
+
+    for (i = 0; i < json_array_size(words); i++) {
+        e = json_array_get(words, i);
+        q[0] = q[6] = json_number_value(json_array_get(e, 1)) * w / 1000;
+        q[1] = q[3] = json_number_value(json_array_get(e, 2)) * ht / 1000;
+        q[2] = q[4] = json_number_value(json_array_get(e, 3)) * w / 1000;
+        q[5] = q[7] = json_number_value(json_array_get(e, 4)) * ht / 1000;
+        add_words(pg, json_string_value(json_array_get(e, 0)), q, w, ht,
+                  line++);
+    }
+
+    json_decref(words);
+
+    return 1;
+}
+
+
+void
+print_rows(const be_page_t *pg)
+{
+    int          i, j, k;
+    be_row_t    *w;
+    be_labels_t  labels;
+    be_layout_t  l;
+
+    be_layout(pg, &l);
+    be_labels(&l, &labels);
+
+    for (i = 0; i < l.nrows; i++) {
+        w = &l.rows[i];
+        printf("%3d ", i);
+
+        for (j = 0; j < w->nsegs; j++) {
+            printf("[%.*s] ", w->segs[j].to - w->segs[j].from,
+                   w->text + w->segs[j].from);
+        }
+
+        for (k = 0; k < labels.n; k++) {
+            if (labels.v[k].row == i) {
+                printf(" {%.*s: %d/%d}", labels.v[k].to - labels.v[k].from,
+                       w->text + labels.v[k].from, labels.v[k].concept,
+                       labels.v[k].weight);
+            }
+        }
+
+        printf("\n");
+    }
+
+    be_labels_free(&labels);
+    be_layout_free(&l);
+}
+
+
+void
+print_image(be_engine_t *e, const char *image, size_t len)
+{
+    PIX         *pix;
+    json_t      *warnings = json_array();
+    be_page_t    pg;
+    be_fault_t   f = { 0 };
+
+    pix = be_picture_decode((const unsigned char *) image, len, warnings, &f);
+
+    if (pix != NULL && e->read(e, pix, NULL, 0, &pg, &f) == 0) {
+        printf("confidence %.0f, %s\n", pg.confidence, pg.language);
+        print_rows(&pg);
+        be_page_free(&pg);
+    }
+
+    pixDestroy(&pix);
+    json_decref(warnings);
+    be_fault_free(&f);
+}
