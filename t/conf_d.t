@@ -64,6 +64,8 @@ for my $file (@files) {
 
     $lines = "location / { proxy_pass http://spocr_read; $lines }"
         if $context eq 'location';
+    $lines = "spocr on; $lines"           # it stands behind api.conf
+        if $file eq 'storage.conf';
     $lines = "server { listen 127.0.0.1:%%PORT_5%%; $lines }"
         if $context ne 'http';
     $lines = "include spocr/spocr.conf; $lines"

@@ -12,7 +12,7 @@ sub slurp ($path) {
 
 my $doc = slurp('docs/directives.md');
 my $dir = 'ngx_spocr_module';
-my $module = slurp("$dir/ngx_spocr_module.c");
+my $module = join q(), map { slurp("$dir/ngx_spocr_$_.c") } qw(module conf);
 my $limit = join '', map { slurp("$dir/ngx_spocr_limit$_") }
             '.h', '.c', '_conf.c';
 
