@@ -259,7 +259,7 @@ EOF
         location / {
 $pass        }
         location /tight {
-            spocr_limit name=tight key=1 uid=1 window=3600s;
+            spocr_limit name=tight key=1 uid=1 window=365d;
 $pass        }
         location = /status { spocr off; spocr_status json; }
 EOS
