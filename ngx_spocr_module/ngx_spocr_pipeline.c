@@ -67,7 +67,6 @@ static ngx_int_t ngx_spocr_forward(ngx_http_request_t *r,
     ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
 static uint64_t ngx_spocr_nanoseconds(void);
 
-static void ngx_spocr_ctx_cleanup(void *data);
 
 
 /*
@@ -508,71 +507,6 @@ ngx_spocr_log_handler(ngx_http_request_t *r)
     }
 
     return NGX_OK;
-}
-
-
-ngx_spocr_ctx_t *
-ngx_spocr_ctx(ngx_http_request_t *r, ngx_uint_t create)
-{
-    ngx_spocr_ctx_t     *ctx;
-    ngx_pool_cleanup_t  *cln;
-
-    r = r->main;
-    ctx = ngx_http_get_module_ctx(r, ngx_spocr_module);
-
-    if (ctx) {
-        return ctx;
-    }
-
-    if (r->internal || r->filter_finalize) {
-
-        /* the contexts were cleared, the pool was not (realip's way) */
-
-        for (cln = r->pool->cleanup; cln; cln = cln->next) {
-            if (cln->handler == ngx_spocr_ctx_cleanup) {
-                ctx = cln->data;
-                ngx_http_set_ctx(r, ctx, ngx_spocr_module);
-                return ctx;
-            }
-        }
-    }
-
-    if (!create) {
-        return NULL;
-    }
-
-    cln = ngx_pool_cleanup_add(r->pool, sizeof(ngx_spocr_ctx_t));
-    if (cln == NULL) {
-        return NULL;
-    }
-
-    cln->handler = ngx_spocr_ctx_cleanup;
-    ctx = cln->data;
-
-    ngx_memzero(ctx, sizeof(ngx_spocr_ctx_t));
-    ngx_http_set_ctx(r, ctx, ngx_spocr_module);
-
-    return ctx;
-}
-
-
-ngx_str_t
-ngx_spocr_request_id(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
-{
-    ngx_spocr_main_conf_t  *smcf;
-
-    smcf = ngx_http_get_module_main_conf(r, ngx_spocr_module);
-
-    return ngx_spocr_reqid_get(&smcf->worker->ids, &ctx->reqid);
-}
-
-
-/* Marks the context among the pool's cleanups; there is nothing to free. */
-
-static void
-ngx_spocr_ctx_cleanup(void *data)
-{
-    (void) data;
 }
 
 

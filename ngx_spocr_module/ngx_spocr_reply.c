@@ -23,8 +23,8 @@ static const ngx_str_t  ngx_spocr_reply_json = ngx_string("application/json");
  * err_status alone does not tell: it stays set while an error_page's file, a
  * "return 404 text" or a proxied page is sent.  Each of those sets something
  * that ngx_http_send_special_response() leaves unset, or is of the very
- * string that default_type names.  For statuses that nginx has no page for it sends an
- * empty body without a type.
+ * string that default_type names.  For statuses that nginx has no page for it
+ * sends an empty body without a type.
  */
 
 ngx_uint_t

@@ -105,8 +105,8 @@ ngx_spocr_zone_set(ngx_conf_t *cf, void *tag, ngx_spocr_zone_t **zone)
         || p == NULL || p == name.data)
     {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid zone \"%V\": \"zone=name:size\" is expected",
-                           &value[1]);
+                           "invalid zone \"%V\": \"zone=name:size\" is "
+                           "expected", &value[1]);
         return NGX_CONF_ERROR;
     }
 

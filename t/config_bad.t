@@ -114,7 +114,8 @@ for my $case (
         qr/invalid number of arguments/],
 
     # contexts
-    [SERVER => 'spocr_zone zone=y:1m;', qr/"spocr_zone" directive is not allowed/],
+    [SERVER => 'spocr_zone zone=y:1m;',
+     qr/"spocr_zone" directive is not allowed/],
     [SERVER => 'spocr_keys file=x;', qr/"spocr_keys" directive is not allowed/],
     [HTTP => 'spocr_require_scope a;', qr/is not allowed here/],
     [HTTP => 'spocr_methods GET;', qr/is not allowed here/],

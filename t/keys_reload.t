@@ -54,7 +54,8 @@ is_error $t->get('/ocr', key => $t->key('kept')), 403, 'insufficient_scope',
     'a scope was taken away';
 keys_are(kept => { uid => 'u_b', scopes => ['ocr'], limits => { key => 2 } });
 ok $t->reload, 'a reload';
-my @statuses = in_window(3600_000, sub { map { status('kept', '/ocr') } 1 .. 4 });
+my @statuses = in_window(3600_000,
+                         sub { map { status('kept', '/ocr') } 1 .. 4 });
 is "@statuses", '200 200 429 429', 'a scope was given, and a limit';
 
 # another file

@@ -51,6 +51,7 @@ is join(' ', map { /^key_alice (\S+) 200/ ? $1 : () } @log),
    'the log says who would have been, by the key';
 is join(' ', map { /^key_a2 (\S+) 200/ ? $1 : () } @log),
    'PASSED REJECTED_UID_DRY_RUN', 'and by the uid';
-is_error $t->get('/dry'), 401, 'unauthorized', 'a key is asked for all the same';
+is_error $t->get('/dry'), 401, 'unauthorized',
+    'a key is asked for all the same';
 
 $t->done;

@@ -81,9 +81,11 @@ for my $case (
     ['a POST', "POST /x HTTP/1.1\r\n${tail}Content-Length: 3\r\n\r\nabc"],
     ['chunks', "POST /x HTTP/1.1\r\n${tail}Transfer-Encoding: chunked\r\n"
         . "\r\n3\r\nabc\r\n0\r\n\r\n"],
-    ['a length too large', "POST /x HTTP/1.1\r\n${tail}Content-Length: 2000\r\n\r\n"],
+    ['a length too large',
+     "POST /x HTTP/1.1\r\n${tail}Content-Length: 2000\r\n\r\n"],
     ['POST to a file', "POST /files/page.html HTTP/1.1\r\n$tail\r\n"],
-    ['an unknown coding', "POST /x HTTP/1.1\r\n${tail}Transfer-Encoding: x\r\n\r\n"],
+    ['an unknown coding',
+     "POST /x HTTP/1.1\r\n${tail}Transfer-Encoding: x\r\n\r\n"],
     ['an unknown version', "GET /x HTTP/4.0\r\n$tail\r\n"],
     ['no Host', "GET /x HTTP/1.1\r\n\r\n"],
     ['nonsense', "x\r\n\r\n"],
@@ -97,7 +99,8 @@ for my $case (
         . "GET /text HTTP/1.1\r\n$tail\r\n"],
     ['a range', "GET /files/page.html HTTP/1.1\r\n${tail}Range: bytes=0-1"
         . "\r\n\r\n"],
-    ['not modified', "GET /files/page.html HTTP/1.1\r\n${tail}If-Modified-Since: "
+    ['not modified',
+     "GET /files/page.html HTTP/1.1\r\n${tail}If-Modified-Since: "
         . "Sun, 09 Sep 2001 01:46:40 GMT\r\n\r\n"],
 ) {
     my ($name, $sent) = @$case;

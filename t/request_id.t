@@ -130,7 +130,8 @@ ok $t->wait_log(qr/\[notice\].*\Q@{[$refused->id]}\E/),
    'the error log has it too';
 
 # C-1: where nothing is sent the log has an id all the same
-for my $case (['GET /x HTT', 408], ["GET /444 HTTP/1.1\r\nHost: a\r\n\r\n", 444],
+for my $case (['GET /x HTT', 408],
+              ["GET /444 HTTP/1.1\r\nHost: a\r\n\r\n", 444],
               ["GET /x\r\n", '\d+'])
 {
     my ($sent, $status) = @$case;

@@ -61,7 +61,8 @@ for my $line (split /\n/, $r->body) {
     {
         my $name = $1;
         my $base = $name =~ s/_(?:bucket|sum|count)$//r;
-        push @bad, $line if !$type{$name} && ($type{$base} // '') ne 'histogram';
+        push @bad, $line
+            if !$type{$name} && ($type{$base} // '') ne 'histogram';
         push @bad, "$line (a counter's name ends with _total)"
             if ($type{$name} // '') eq 'counter' && $name !~ /_total$/;
     } else {

@@ -31,7 +31,8 @@ http {
                               proxy_set_header Connection "";
                               proxy_pass http://%%BACKEND%%; }
         location /private { internal; alias %%DIR%%/private; }
-        location /paged { error_page 502 /sorry; proxy_pass http://%%BACKEND%%; }
+        location /paged { error_page 502 /sorry;
+                          proxy_pass http://%%BACKEND%%; }
         location /sorry { internal; alias %%DIR%%/private; }
         location /other { error_page 502 = @other;
                           proxy_pass http://%%BACKEND%%; }

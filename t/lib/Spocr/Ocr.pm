@@ -79,7 +79,8 @@ sub send_request ($self, $method, $path, $headers = {}, $body = undef) {
     my %h = (Host => 'x', Connection => 'close', %$headers);
     $h{'Content-Length'} //= length $body if defined $body;
     my $head = "$method $path HTTP/1.1\r\n"
-        . join('', map { "$_: $h{$_}\r\n" } grep { defined $h{$_} } sort keys %h)
+        . join('', map { "$_: $h{$_}\r\n" }
+                   grep { defined $h{$_} } sort keys %h)
         . "\r\n";
     local $SIG{PIPE} = 'IGNORE';
     print {$s} $head, $body // '';
