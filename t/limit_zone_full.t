@@ -57,20 +57,21 @@ sub flood ($target) {
 }
 
 # C-20
-my ($before, $status, $after, $error, $allowed, $free) =
+my ($before, $status, $after, $error, $allowed, $denied) =
     in_window(3600_000, sub {
         my @before = map { $t->get('/x', key => $t->key('alice')) } 1 .. 59;
         my $status = flood('/x');
         my @after = map { $t->get('/x', key => $t->key('alice')) } 1 .. 2;
-        my ($error, $allowed) = (undef, 0);
+        my ($error, $allowed, $denied) = (undef, 0);
         for my $i (1 .. $n) {
             my $r = $t->get('/deny', key => $t->key("f$i"));
             next if $r->status == 200;
             $error = $r;
+            $denied = "f$i";
             $allowed = $t->get('/allow', key => $t->key("f$i"))->status;
             last;
         }
-        return \@before, $status, \@after, $error, $allowed;
+        return \@before, $status, \@after, $error, $allowed, $denied;
     });
 
 is scalar(grep { $_->status == 200 } @$before), 59, 'fifty-nine of sixty';
@@ -87,6 +88,11 @@ is $allowed, 200, 'allow: let through';
 ok $t->wait_log(qr/^BYPASSED 200$/m, 'limit.log'), 'and the log says so';
 
 # C-3: a line in the error log, one for each second and worker, with a count
+# (the count comes with the next line: there must be a next second)
+wait_for(sub {
+    $t->get('/deny', key => $t->key($denied));
+    return $t->log =~ /more requests were refused with service_unavailable/;
+});
 my @lines = grep { /refused.*service_unavailable|service_unavailable.*refused/ }
             split /\n/, $t->log;
 my @main = grep { /req_[0-9a-f]{32}/ } @lines;
