@@ -68,7 +68,6 @@ static ngx_int_t ngx_spocr_forward(ngx_http_request_t *r,
 static uint64_t ngx_spocr_nanoseconds(void);
 
 
-
 /*
  * The order of the contract's section 1.  A step returns NGX_OK (the next
  * one), NGX_AGAIN (parked: the same step is called again), NGX_DONE (the
@@ -148,7 +147,9 @@ ngx_spocr_access_handler(ngx_http_request_t *r)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->covered = slcf->request_id != 0;
+    if (slcf->request_id) {
+        ctx->covered = 1;
+    }
 
     if (!slcf->enable) {
         return NGX_DECLINED;
@@ -194,7 +195,7 @@ ngx_spocr_access_handler(ngx_http_request_t *r)
 }
 
 
-/* Which steps time takes is seen on one request in sixteen. */
+/* How long the steps take is measured on one request in sixteen. */
 
 static ngx_int_t
 ngx_spocr_run(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,

@@ -33,8 +33,6 @@
 
 #define ngx_spocr_zone_prefetch(p)  __builtin_prefetch(p)
 
-#define NGX_SPOCR_ZONE_LINE  64        /* bytes that a prefetch brings */
-
 
 typedef struct {
     uint64_t               id[2];
@@ -175,8 +173,6 @@ ngx_spocr_zone_take(ngx_spocr_zone_t *zone,
     ngx_spocr_zone_level_t levels[NGX_SPOCR_LEVELS], uint64_t width,
     ngx_uint_t *refused, uint64_t *left)
 {
-    size_t                 n;
-    u_char                *p;
     uint32_t               limits[NGX_SPOCR_LEVELS];
     uint64_t               now, word[2];
     ngx_int_t              rc;
@@ -188,15 +184,14 @@ ngx_spocr_zone_take(ngx_spocr_zone_t *zone,
     sh = zone->sh;
     *refused = 0;
 
-    /* the counters' cache misses overlap, and are not waited for locked */
+    /*
+     * The counters' cache misses overlap, and are not waited for locked.  In
+     * a zone that is large enough most stand first in their bucket.
+     */
 
     for (i = 0; i < NGX_SPOCR_LEVELS; i++) {
         ngx_memcpy(word, levels[i].id, NGX_SPOCR_ZONE_ID_LEN);
-        p = (u_char *) ngx_spocr_zone_bucket(sh, word[0]);
-
-        for (n = 0; n < sizeof(ngx_spocr_bucket_t); n += NGX_SPOCR_ZONE_LINE) {
-            ngx_spocr_zone_prefetch(p + n);
-        }
+        ngx_spocr_zone_prefetch(ngx_spocr_zone_bucket(sh, word[0]));
     }
 
     ngx_shmtx_lock(&zone->shpool->mutex);
