@@ -129,8 +129,7 @@ ngx_spocr_headers_filter(ngx_pool_t *pool, ngx_list_t *list,
     prev = NULL;
     part = &list->part;
 
-    while (part) {
-
+    do {
         h = part->elts;
 
         for (i = 0; i < part->nelts; i++) {
@@ -172,7 +171,8 @@ ngx_spocr_headers_filter(ngx_pool_t *pool, ngx_list_t *list,
         }
 
         part = part->next;
-    }
+
+    } while (part);
 
     /*
      * ngx_list_push() writes behind the last part's elements unless they are

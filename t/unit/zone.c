@@ -104,10 +104,14 @@ ngx_shmtx_unlock(ngx_shmtx_t *mtx)
 }
 
 
+/* One zone at a time: its handle is all that comes from a pool. */
+
 void *
 ngx_pcalloc(ngx_pool_t *pool, size_t size)
 {
-    return calloc(1, size);
+    static ngx_spocr_zone_t  handle;
+
+    return size == sizeof(handle) ? memset(&handle, 0, size) : NULL;
 }
 
 
@@ -162,7 +166,12 @@ make_zone(size_t size)
 
     shm_zone.shm.addr = (u_char *) &shpool;
     shpool.pfree = size / ngx_pagesize - 1;
-    nblocks = 0;
+
+    protect(PROT_READ|PROT_WRITE);
+
+    while (nblocks) {
+        free(blocks[--nblocks].start);
+    }
 
     if (zone == NULL || ngx_spocr_zone_init(&shm_zone, NULL) != NGX_OK) {
         return NULL;
