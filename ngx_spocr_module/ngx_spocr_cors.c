@@ -155,31 +155,18 @@ ngx_spocr_cors_header(ngx_http_request_t *r, const ngx_spocr_cors_conf_t *ccf)
 static void
 ngx_spocr_cors_hide(ngx_list_t *list)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t           *h;
+    ngx_spocr_headers_walk_t   walk;
 
-    part = &list->part;
-    h = part->elts;
+    ngx_spocr_headers_begin(&walk, list);
 
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len > sizeof("Access-Control-") - 1
-            && ngx_strncasecmp(h[i].key.data, (u_char *) "access-control-",
+    while ((h = ngx_spocr_headers_next(&walk)) != NULL) {
+        if (h->key.len > sizeof("Access-Control-") - 1
+            && ngx_strncasecmp(h->key.data, (u_char *) "access-control-",
                                sizeof("access-control-") - 1)
                == 0)
         {
-            h[i].hash = 0;
+            h->hash = 0;
         }
     }
 }
@@ -193,26 +180,13 @@ ngx_spocr_cors_hide(ngx_list_t *list)
 static ngx_int_t
 ngx_spocr_cors_add_vary(ngx_list_t *list)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t           *h;
+    ngx_spocr_headers_walk_t   walk;
 
-    part = &list->part;
-    h = part->elts;
+    ngx_spocr_headers_begin(&walk, list);
 
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].hash && h[i].value.data == ngx_spocr_cors_origin.data) {
+    while ((h = ngx_spocr_headers_next(&walk)) != NULL) {
+        if (h->hash && h->value.data == ngx_spocr_cors_origin.data) {
             return NGX_OK;
         }
     }
@@ -226,31 +200,20 @@ ngx_spocr_cors_add_vary(ngx_list_t *list)
 static ngx_table_elt_t *
 ngx_spocr_cors_find(ngx_http_request_t *r, const char *name, size_t len)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t           *h;
+    ngx_spocr_headers_walk_t   walk;
 
-    part = &r->headers_in.headers.part;
-    h = part->elts;
+    ngx_spocr_headers_begin(&walk, &r->headers_in.headers);
 
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                return NULL;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len == len
-            && ngx_memcmp(h[i].lowcase_key, name, len) == 0)
+    while ((h = ngx_spocr_headers_next(&walk)) != NULL) {
+        if (h->key.len == len
+            && ngx_memcmp(h->lowcase_key, name, len) == 0)
         {
-            return &h[i];
+            return h;
         }
     }
+
+    return NULL;
 }
 
 

@@ -189,40 +189,27 @@ ngx_spocr_forward_identity(ngx_http_request_t *r, ngx_spocr_forward_ctx_t *ctx,
 void
 ngx_spocr_forward_clean_answer(ngx_http_request_t *r)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t           *h;
+    ngx_spocr_headers_walk_t   walk;
 
-    part = &r->headers_out.headers.part;
-    h = part->elts;
+    ngx_spocr_headers_begin(&walk, &r->headers_out.headers);
 
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].key.len < sizeof("X-Spocr-") - 1
-            || (h[i].key.data[0] | 0x20) != 'x')
+    while ((h = ngx_spocr_headers_next(&walk)) != NULL) {
+        if (h->key.len < sizeof("X-Spocr-") - 1
+            || (h->key.data[0] | 0x20) != 'x')
         {
             continue;
         }
 
-        if (ngx_strncasecmp(h[i].key.data, (u_char *) "x-spocr-",
+        if (ngx_strncasecmp(h->key.data, (u_char *) "x-spocr-",
                             sizeof("x-spocr-") - 1)
             == 0
-            || (h[i].key.len >= sizeof("x-idempotent-") - 1
-                && ngx_strncasecmp(h[i].key.data, (u_char *) "x-idempotent-",
+            || (h->key.len >= sizeof("x-idempotent-") - 1
+                && ngx_strncasecmp(h->key.data, (u_char *) "x-idempotent-",
                                    sizeof("x-idempotent-") - 1)
                    == 0))
         {
-            h[i].hash = 0;
+            h->hash = 0;
         }
     }
 }

@@ -47,37 +47,24 @@ ngx_int_t
 ngx_spocr_header_replace(ngx_list_t *list,
     const ngx_spocr_header_name_t *name, const ngx_str_t *value)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h, *own;
+    ngx_table_elt_t           *h, *own;
+    ngx_spocr_headers_walk_t   walk;
 
     own = NULL;
-    part = &list->part;
-    h = part->elts;
+    ngx_spocr_headers_begin(&walk, list);
 
-    for (i = 0; /* void */ ; i++) {
-
-        if (i >= part->nelts) {
-            if (part->next == NULL) {
-                break;
-            }
-
-            part = part->next;
-            h = part->elts;
-            i = 0;
-        }
-
-        if (h[i].hash == 0
-            || h[i].key.len != name->name.len
-            || ngx_strncasecmp(h[i].key.data, name->name.data,
+    while ((h = ngx_spocr_headers_next(&walk)) != NULL) {
+        if (h->hash == 0
+            || h->key.len != name->name.len
+            || ngx_strncasecmp(h->key.data, name->name.data,
                                name->name.len)
                != 0)
         {
             continue;
         }
 
-        h[i].hash = 0;
-        own = &h[i];
+        h->hash = 0;
+        own = h;
     }
 
     if (own) {

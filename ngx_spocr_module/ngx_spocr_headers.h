@@ -24,6 +24,40 @@ typedef struct {
 } ngx_spocr_header_name_t;
 
 
+/* A walk over a list; the list must not change meanwhile. */
+typedef struct {
+    const ngx_list_part_t  *part;
+    ngx_uint_t              i;
+} ngx_spocr_headers_walk_t;
+
+
+static ngx_inline void
+ngx_spocr_headers_begin(ngx_spocr_headers_walk_t *walk, const ngx_list_t *list)
+{
+    walk->part = &list->part;
+    walk->i = 0;
+}
+
+
+/* The next element, hidden ones included; NULL at the end. */
+
+static ngx_inline ngx_table_elt_t *
+ngx_spocr_headers_next(ngx_spocr_headers_walk_t *walk)
+{
+    while (walk->part) {
+
+        if (walk->i < walk->part->nelts) {
+            return (ngx_table_elt_t *) walk->part->elts + walk->i++;
+        }
+
+        walk->part = walk->part->next;
+        walk->i = 0;
+    }
+
+    return NULL;
+}
+
+
 /*
  * Fills an element with a name and a value; neither is copied.  Whatever the
  * element was, it is then this header.

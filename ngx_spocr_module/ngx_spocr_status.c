@@ -198,8 +198,14 @@ ngx_spocr_status_page(ngx_http_request_t *r,
 static ngx_int_t
 ngx_spocr_status_method(ngx_http_request_t *r)
 {
-    return (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) ? NGX_OK
-                                                      : NGX_HTTP_NOT_ALLOWED;
+    static const ngx_str_t  allow = ngx_string("GET, HEAD");
+
+    if (r->method & (NGX_HTTP_GET|NGX_HTTP_HEAD)) {
+        return NGX_OK;
+    }
+
+    return ngx_spocr_methods_header(r, &allow) == NGX_OK
+           ? NGX_HTTP_NOT_ALLOWED : NGX_HTTP_INTERNAL_SERVER_ERROR;
 }
 
 

@@ -40,6 +40,7 @@ is $head->status, 200, 'HEAD';
 is $head->header('Content-Length'), length $r->body, 'HEAD: the length';
 is_error $t->post('/health', body => 'x' x 1000), 405, 'method_not_allowed',
     'POST';
+is $t->post('/health')->header('Allow'), 'GET, HEAD', 'only these are taken';
 is_error $t->get('/closed'), 401, 'unauthorized',
     'where a key is asked for it is asked for';
 is $t->get('/closed', key => $t->key('alice'))->status, 200, 'with a key';
