@@ -26,7 +26,8 @@ be_api_refuse(be_reply_t *r, be_fault_t *f, const char *request_id)
 /* Replaces the URL of a request by the bytes behind it. */
 
 static int
-be_api_fetch(const be_http_conf_t *conf, be_request_t *q, be_fault_t *f)
+be_api_fetch(const be_http_conf_t *conf, be_request_t *q,
+    const be_span_t *span, be_fault_t *f)
 {
     int         rc;
     json_t     *meta;
@@ -37,7 +38,7 @@ be_api_fetch(const be_http_conf_t *conf, be_request_t *q, be_fault_t *f)
     job.text_len = job.text ? strlen(job.text) : 0;
     json_decref(meta);
 
-    rc = be_pool_call(conf->fetch, &job, &reply, f);
+    rc = be_pool_call(conf->fetch, &job, &reply, span, f);
     free(job.text);
 
     if (rc != 0) {
@@ -58,7 +59,7 @@ be_api_fetch(const be_http_conf_t *conf, be_request_t *q, be_fault_t *f)
 
 static int
 be_api_read(const be_http_conf_t *conf, be_request_t *q, be_frame_t *reply,
-    be_fault_t *f)
+    const be_span_t *span, be_fault_t *f)
 {
     int         rc;
     json_t     *meta;
@@ -77,12 +78,18 @@ be_api_read(const be_http_conf_t *conf, be_request_t *q, be_frame_t *reply,
     job.data = q->image;
     job.data_len = q->image_len;
 
-    rc = be_pool_call(conf->ocr, &job, reply, f);
+    rc = be_pool_call(conf->ocr, &job, reply, span, f);
     free(job.text);
 
     return rc;
 }
 
+
+/*
+ * The gateway waits so long and no longer, so queues and work share one
+ * budget.  Each queue leaves a third for what comes after it: a worker that
+ * is found at the last moment would only be killed with the page half read.
+ */
 
 void
 be_api_fields(const be_http_conf_t *conf, be_buf_t *body,
@@ -92,17 +99,20 @@ be_api_fields(const be_http_conf_t *conf, be_buf_t *body,
     be_fault_t    f = { 0 };
     be_frame_t    reply = { 0 };
     be_request_t  q;
+    uint64_t      now = be_now_ms(), third = (uint64_t) conf->timeout * 333;
+    be_span_t     fetch = { now + third, now + 2 * third };
+    be_span_t     read = { now + 2 * third, now + 3 * third };
 
     rc = be_request_parse(body->data, body->len, &q, &f);
     be_buf_free(body);
     r->deprecated = q.deprecated;
 
     if (rc == 0 && q.url != NULL) {
-        rc = be_api_fetch(conf, &q, &f);
+        rc = be_api_fetch(conf, &q, &fetch, &f);
     }
 
     if (rc == 0) {
-        rc = be_api_read(conf, &q, &reply, &f);
+        rc = be_api_read(conf, &q, &reply, &read, &f);
     }
 
     be_request_free(&q);

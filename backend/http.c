@@ -23,9 +23,14 @@
 
 #define BE_MAX_DRAIN    (64u * 1024 * 1024)
 #define BE_CONNECTIONS  256
-#define BE_IDLE_S       120
 #define BE_MAX_ID       128
 
+/* A connection may rest for longer than the gateway keeps it; the pauses of
+ * a body are shorter, and so is the whole of it: a place is taken meanwhile. */
+
+#define BE_IDLE_S       120
+#define BE_PAUSE_S      20
+#define BE_BODY_MS      60000
 /* RFC 9745: since when the snake_case names are deprecated (2026-01-01) */
 
 #define BE_DEPRECATED_SINCE  "@1767225600"
@@ -294,10 +299,22 @@ be_call_send(be_call_t *call, struct MHD_Connection *c, const char *method,
 }
 
 
+static void
+be_call_patience(struct MHD_Connection *c, unsigned seconds)
+{
+    (void) MHD_set_connection_option(c, MHD_CONNECTION_OPTION_TIMEOUT,
+                                     seconds);
+}
+
+
 static enum MHD_Result
 be_call_answer(be_call_t *call, struct MHD_Connection *c, const char *method)
 {
     be_reply_t  r = { 0 };
+
+    /* the time of the work is not the client's idleness */
+
+    be_call_patience(c, 0);
 
     if (call->fault.status == 0 && call->body.failed) {
         be_fault(&call->fault, 503, "Out of memory");
@@ -317,6 +334,8 @@ be_call_answer(be_call_t *call, struct MHD_Connection *c, const char *method)
         r.status = 500;
     }
 
+    be_call_patience(c, BE_IDLE_S);
+
     return be_call_send(call, c, method, &r);
 }
 
@@ -328,7 +347,9 @@ be_call_body(be_call_t *call, const char *data, size_t *len)
 {
     call->drained += *len;
 
-    if (call->drained > BE_MAX_DRAIN) {
+    if (call->drained > BE_MAX_DRAIN
+        || be_now_ms() - call->started > BE_BODY_MS)
+    {
         return MHD_NO;
     }
 
@@ -372,6 +393,7 @@ be_http_handler(void *data, struct MHD_Connection *c, const char *url,
     call->http = data;
     call->started = be_now_ms();
     be_call_identity(call, c);
+    be_call_patience(c, BE_PAUSE_S);
 
     if (be_call_check(call, c, url, method) == 0) {
         return MHD_YES;

@@ -8,6 +8,7 @@
 typedef struct {
     int          listen_fd;
     int          queue;          /* calls under way or waiting, at most */
+    int          timeout;        /* seconds, from the body to the answer */
     be_pool_t   *ocr;
     be_pool_t   *fetch;
     json_t      *allowed;        /* URL hosts, ["host:port", ...] */

@@ -22,9 +22,9 @@
 
 #define BE_START_MS  30000
 
-/* A fetch has 10 s by its own clock; the pool's is the safety net. */
+/* The end waits so much longer than a call may last. */
 
-#define BE_FETCH_POOL_MS  15000
+#define BE_GRACE_MS  1000
 
 
 static int
@@ -45,12 +45,14 @@ be_signals(void)
 
 
 /* Runs until the first SIGTERM or SIGINT, then until the last call is
- * answered (0) or a second signal comes (-1). */
+ * answered (0), a second signal comes, or a call is still sending its body
+ * when all others must be done (-1). */
 
 static int
 be_serve(be_http_t *http, const be_http_conf_t *conf, int sigfd)
 {
     int                       wait, a, b, stops = 0;
+    uint64_t                  until = 0;
     struct pollfd             fds[3];
     struct signalfd_siginfo   si;
 
@@ -68,6 +70,9 @@ be_serve(be_http_t *http, const be_http_conf_t *conf, int sigfd)
         }
 
         if (stops) {
+            if (be_now_ms() > until) {
+                return -1;
+            }
             wait = 20;
         }
 
@@ -85,6 +90,8 @@ be_serve(be_http_t *http, const be_http_conf_t *conf, int sigfd)
             if (stops++ == 0) {
                 be_http_quiesce(http);
                 shutdown(conf->listen_fd, SHUT_RDWR);
+                until = be_now_ms() + (uint64_t) conf->timeout * 1000
+                        + BE_GRACE_MS;
             }
         }
     }
@@ -116,9 +123,10 @@ be_run(const be_options_t *o)
     sigfd = be_signals();
 
     conf.queue = o->queue;
+    conf.timeout = o->timeout;
     conf.allowed = o->allowed;
-    conf.ocr = be_pool_create(BE_ROLE_OCR, o->workers, o->timeout * 1000);
-    conf.fetch = be_pool_create(BE_ROLE_FETCH, o->fetchers, BE_FETCH_POOL_MS);
+    conf.ocr = be_pool_create(BE_ROLE_OCR, o->workers);
+    conf.fetch = be_pool_create(BE_ROLE_FETCH, o->fetchers);
 
     if (be_pool_ready(conf.ocr, BE_START_MS) != 0
         || be_pool_ready(conf.fetch, BE_START_MS) != 0)

@@ -31,9 +31,6 @@
 #define BE_POOL_YOUNG_MS  1000
 #define BE_POOL_PAUSE_MS  1000
 
-#define BE_POOL_GREET_MS  30000
-
-
 typedef enum {
     BE_SLOT_EMPTY = 0,           /* to be started */
     BE_SLOT_IDLE,
@@ -55,7 +52,6 @@ typedef struct {
 struct be_pool_s {
     const char       *role;
     int               n;
-    int               timeout;
     int               event;
     int               stopping;
     pthread_mutex_t   lock;
@@ -65,7 +61,7 @@ struct be_pool_s {
 
 
 be_pool_t *
-be_pool_create(const char *role, int n, int timeout_ms)
+be_pool_create(const char *role, int n)
 {
     be_pool_t           *p;
     pthread_condattr_t   attr;
@@ -74,7 +70,6 @@ be_pool_create(const char *role, int n, int timeout_ms)
     p->slots = be_alloc((size_t) n * sizeof(be_slot_t));
     p->role = role;
     p->n = n;
-    p->timeout = timeout_ms;
     p->event = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 
     pthread_mutex_init(&p->lock, NULL);
@@ -285,14 +280,14 @@ be_pool_ready(be_pool_t *p, int timeout_ms)
 
 
 static be_slot_t *
-be_pool_take(be_pool_t *p)
+be_pool_take(be_pool_t *p, uint64_t start_by)
 {
     int               i, rc = 0;
     be_slot_t        *s = NULL;
     struct timespec   until;
 
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (p->timeout + 999) / 1000;
+    until.tv_sec = (time_t) (start_by / 1000);
+    until.tv_nsec = (long) (start_by % 1000) * 1000000;
 
     pthread_mutex_lock(&p->lock);
 
@@ -374,13 +369,12 @@ be_pool_fault(be_frame_t *reply, be_fault_t *f)
 
 int
 be_pool_call(be_pool_t *p, const be_frame_t *job, be_frame_t *reply,
-    be_fault_t *f)
+    const be_span_t *span, be_fault_t *f)
 {
     int         rc;
-    uint64_t    deadline;
     be_slot_t  *s;
 
-    s = be_pool_take(p);
+    s = be_pool_take(p, span->start_by);
 
     if (s == NULL) {
         be_fault(f, 503, "The service is busy");
@@ -390,15 +384,14 @@ be_pool_call(be_pool_t *p, const be_frame_t *job, be_frame_t *reply,
 
     /* a helper that has just been started loads its models first */
 
-    rc = be_slot_greet(s, be_now_ms() + BE_POOL_GREET_MS);
-    deadline = be_now_ms() + (uint64_t) p->timeout;
+    rc = be_slot_greet(s, span->end_by);
 
     if (rc == BE_FRAME_OK) {
-        rc = be_frame_write(s->fd, job, deadline);
+        rc = be_frame_write(s->fd, job, span->end_by);
     }
 
     if (rc == BE_FRAME_OK) {
-        rc = be_frame_read(s->fd, reply, deadline);
+        rc = be_frame_read(s->fd, reply, span->end_by);
     }
 
     be_pool_give(p, s, rc == BE_FRAME_OK);

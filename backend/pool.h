@@ -7,11 +7,15 @@
 /* Helper processes of one kind, each doing one job at a time. */
 typedef struct be_pool_s  be_pool_t;
 
-/*
- * role is the argument that makes this program the helper.  A job that takes
- * longer than timeout_ms costs its helper the life.
- */
-be_pool_t *be_pool_create(const char *role, int n, int timeout_ms);
+/* By the clock of be_now_ms(): when a job must have found its helper, and
+ * when it must be done.  The first leaves time for the second. */
+typedef struct {
+    uint64_t  start_by;
+    uint64_t  end_by;
+} be_span_t;
+
+/* role is the argument that makes this program the helper. */
+be_pool_t *be_pool_create(const char *role, int n);
 
 /* Main thread: starts what is missing; reaps what died.  Returns the ms after
  * which it wants to be called again, or -1. */
@@ -28,11 +32,11 @@ int be_pool_event(const be_pool_t *p);
 
 /*
  * Any thread: one job; waits for a free helper.  Returns 0 and the reply, or
- * -1 with the fault: what the helper answered, 502 when it died or hung, 503
- * when none came free in time.
+ * -1 with the fault: what the helper answered, 502 when it died or was not
+ * done in time, which costs it the life, 503 when none came free in time.
  */
 int be_pool_call(be_pool_t *p, const be_frame_t *job, be_frame_t *reply,
-    be_fault_t *f);
+    const be_span_t *span, be_fault_t *f);
 
 /* A helper's side: the socket that it was born with. */
 #define BE_POOL_FD  3

@@ -90,6 +90,19 @@ for (
     is scalar(grep { -e "/proc/$_/exe" } $w), 0, 'no worker is left';
 }
 
+# a client that never ends its body does not keep it from ending
+{
+    my $backend = Spocr::Ocr->start('--timeout', 1);
+    my $s = $backend->send_request('POST', '/ocr/fields', {
+        'X-Spocr-Uid' => 'u', 'Content-Type' => 'application/json',
+        'Content-Length' => 1000 }, '{');
+    my ($w) = $backend->workers;
+    $backend->wait_for(sub {
+        $backend->request('GET', '/health')->{status} == 200 });
+    is $backend->stop >> 8, 1, 'a slow body: status 1';
+    ok !-e "/proc/$w/exe", 'no worker is left';
+}
+
 # a socket that a crash has left is taken over
 {
     my $left = IO::Socket::UNIX->new(Local => "$dir/left", Listen => 1);

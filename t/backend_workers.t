@@ -4,6 +4,8 @@
 use v5.36;
 use lib 't/lib';
 use Test::More;
+use IO::Select;
+use Time::HiRes qw(time sleep);
 use Spocr::Ocr;
 
 my %call = (image => Spocr::Ocr::sample('receipt.png'),
@@ -45,6 +47,46 @@ sub works ($backend, $what) {
     like $r->{json}{error}{message}, qr/in time/, 'says why';
     $backend->wait_for(sub { !-e "/proc/$w" });
     pass 'it is ended';
+    works $backend, 'the next call';
+    is $backend->stop, 0, 'ends well';
+}
+
+# waiting and work share one budget: the gateway does not give up first
+{
+    my $backend = Spocr::Ocr->start('--timeout', 3);
+
+    # no worker gets on, and neither does one that takes its place
+    my $hang = sub { kill STOP => $backend->workers };
+
+    $hang->();
+    my $first = $backend->send_fields(\%call);
+    sleep 1.5;
+    my $from = time;
+    my $second = $backend->send_fields(\%call);
+    my $wait = IO::Select->new($second);
+    $backend->wait_for(sub {
+        $hang->();
+        return scalar(my @ready = $wait->can_read(0.05));
+    });
+    my $took = time - $from;
+    cmp_ok $took, '>', 1.6, 'a call that waits for another, and then hangs';
+    cmp_ok $took, '<', 3.9, 'is answered in time';
+    is $backend->answer($_)->{status}, 502, 'by 502' for $first, $second;
+    $backend->stop('KILL');
+}
+
+# a call that finds no worker has not waited in vain for all of its time
+{
+    my $backend = Spocr::Ocr->start('--timeout', 3);
+    my ($w) = $backend->workers;
+
+    kill STOP => $w;
+    my @s = map { $backend->send_fields(\%call) } 1 .. 3;
+    my @r = map { $backend->answer($_) } @s;
+    is_deeply [sort map { $_->{status} } @r], [502, 503, 503],
+        'the call that ran: 502; those that waited: 503';
+    my ($waited) = grep { $_->{status} == 503 } @r;
+    is $waited->{json}{details}{retryAfterSec}, 5, 'retryAfterSec';
     works $backend, 'the next call';
     is $backend->stop, 0, 'ends well';
 }
