@@ -140,7 +140,8 @@ sub _config_test ($site) {
     my $dir = $site->dir;
     my ($began, @before) = (time, times);
     system(Bench::Site::nginx(), '-t', '-q', '-p', $dir,
-           '-e', "$dir/module.log", '-c', "$dir/module.conf") == 0 or die "nginx -t failed\n";
+           '-e', "$dir/module.log", '-c', "$dir/module.conf") == 0
+        or die "nginx -t failed\n";
     my ($ended, @after) = (time, times);
     return { wall => $ended - $began,
              cpu => $after[2] + $after[3] - $before[2] - $before[3] };

@@ -140,6 +140,7 @@ http {
 $temp    access_log off;
     keepalive_timeout 1h;
     keepalive_requests 1000000000;
+    request_pool_size 8k;
 $http
     server {
         listen $listen;
