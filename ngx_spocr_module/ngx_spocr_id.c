@@ -8,6 +8,7 @@
 #include "ngx_spocr_id.h"
 
 
+static void ngx_spocr_id_hex(u_char *dst, uint32_t n);
 static ngx_int_t ngx_spocr_id_digit(u_char ch);
 static ngx_uint_t ngx_spocr_id_digits(const u_char *text, size_t len,
     ngx_uint_t *nonzero);
@@ -16,24 +17,47 @@ static ngx_uint_t ngx_spocr_id_digits(const u_char *text, size_t len,
 void
 ngx_spocr_id_make(u_char *id, uint64_t ms, const u_char *random)
 {
-    u_char         b[16];
-    ngx_uint_t     i;
-    static u_char  hex[] = "0123456789abcdef";
+    uint16_t  a;
+    uint64_t  b;
 
-    for (i = 0; i < 6; i++) {
-        b[i] = (u_char) (ms >> (40 - 8 * i));
-    }
+    /* any order of the random bytes is as good */
 
-    ngx_memcpy(b + 6, random, NGX_SPOCR_ID_RANDOM_LEN);
+    ngx_memcpy(&a, random, sizeof(a));
+    ngx_memcpy(&b, random + sizeof(a), sizeof(b));
 
-    b[6] = (u_char) (0x70 | (b[6] & 0x0f));
-    b[8] = (u_char) (0x80 | (b[8] & 0x3f));
+    a = (uint16_t) (0x7000 | (a & 0x0fff));
+    b = ((uint64_t) 2 << 62) | (b & 0x3fffffffffffffff);
 
     id = ngx_cpymem(id, "req_", 4);
 
-    for (i = 0; i < sizeof(b); i++) {
-        *id++ = hex[b[i] >> 4];
-        *id++ = hex[b[i] & 0xf];
+    ngx_spocr_id_hex(id, (uint32_t) (ms >> 16));
+    ngx_spocr_id_hex(id + 8, (uint32_t) (ms << 16) | a);
+    ngx_spocr_id_hex(id + 16, (uint32_t) (b >> 32));
+    ngx_spocr_id_hex(id + 24, (uint32_t) b);
+}
+
+
+/*
+ * Eight digits at once: each nibble gets a byte of its own, and the bytes
+ * above 9 the distance from '9' + 1 to 'a' as well.
+ */
+
+static void
+ngx_spocr_id_hex(u_char *dst, uint32_t n)
+{
+    uint64_t    x, letter;
+    ngx_uint_t  i;
+
+    x = n;
+    x = (x << 16 | x) & 0x0000ffff0000ffff;
+    x = (x << 8 | x) & 0x00ff00ff00ff00ff;
+    x = (x << 4 | x) & 0x0f0f0f0f0f0f0f0f;
+
+    letter = ((x + 0x0606060606060606) >> 4) & 0x0101010101010101;
+    x += 0x3030303030303030 + letter * ('a' - '9' - 1);
+
+    for (i = 0; i < 8; i++) {
+        dst[i] = (u_char) (x >> (56 - 8 * i));
     }
 }
 

@@ -36,10 +36,16 @@ struct ngx_spocr_digest_s {
 
 
 static ngx_uint_t ngx_spocr_token_scheme(const u_char *data, size_t len);
-static ngx_uint_t ngx_spocr_token_char(u_char ch);
 static void ngx_spocr_token_checksum(const u_char *data, size_t len,
     u_char *out);
 
+
+/* what may follow the prefix */
+
+static const u_char  ngx_spocr_token_chars[256] = {
+    ['0' ... '9'] = 1, ['A' ... 'Z'] = 1, ['a' ... 'z'] = 1,
+    ['_'] = 1, ['-'] = 1
+};
 
 static const u_char  ngx_spocr_base62[] =
     "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
@@ -91,7 +97,7 @@ ngx_spocr_token_parse(const ngx_str_t *value, ngx_str_t *key)
     }
 
     for (p += NGX_SPOCR_PREFIX_LEN; p < last; p++) {
-        if (!ngx_spocr_token_char(*p)) {
+        if (!ngx_spocr_token_chars[*p]) {
             return NGX_SPOCR_TOKEN_MALFORMED;
         }
     }
@@ -122,22 +128,6 @@ ngx_spocr_token_scheme(const u_char *data, size_t len)
     }
 
     return 1;
-}
-
-
-/* A-Z a-z 0-9 _ -, one bit for each byte. */
-
-static ngx_uint_t
-ngx_spocr_token_char(u_char ch)
-{
-    static const uint32_t  chars[8] = {
-        0,
-        0x03ff2000,     /* 0-9 and - */
-        0x87fffffe,     /* A-Z and _ */
-        0x07fffffe      /* a-z */
-    };
-
-    return (chars[ch >> 5] >> (ch & 0x1f)) & 1;
 }
 
 

@@ -81,6 +81,8 @@ static void *ngx_spocr_zone_pages(ngx_slab_pool_t *shpool, size_t size);
 static uint64_t ngx_spocr_zone_now(ngx_spocr_zone_shm_t *sh);
 static ngx_spocr_counter_t *ngx_spocr_zone_counter(ngx_spocr_zone_shm_t *sh,
     const u_char *id, uint64_t now);
+static ngx_spocr_counter_t *ngx_spocr_zone_free(ngx_spocr_bucket_t *buckets[2],
+    uint64_t now);
 
 
 char *
@@ -393,38 +395,75 @@ ngx_spocr_zone_now(ngx_spocr_zone_shm_t *sh)
 }
 
 
-/*
- * The counter of that id, or one that is free, made its own: in the bucket
- * that has more of them, so that the zone is full only when it is nearly full
- * everywhere.  The id is written behind the count, so that a half-written
- * counter belongs to nobody.
- */
+/* The counter of that id, or one that is free, made its own. */
 
 static ngx_spocr_counter_t *
 ngx_spocr_zone_counter(ngx_spocr_zone_shm_t *sh, const u_char *id,
     uint64_t now)
 {
     uint64_t              words[2];
-    ngx_uint_t            i, w, nfree, most;
-    ngx_spocr_bucket_t   *bucket;
-    ngx_spocr_counter_t  *c, *first, *best;
+    ngx_uint_t            i, w;
+    ngx_spocr_bucket_t   *buckets[2];
+    ngx_spocr_counter_t  *c;
 
     ngx_memcpy(words, id, NGX_SPOCR_ZONE_ID_LEN);
+
+    for (i = 0; i < 2; i++) {
+        buckets[i] = ngx_spocr_zone_bucket(sh, words[i]);
+
+        for (w = 0; w < NGX_SPOCR_ZONE_WAYS; w++) {
+            c = &buckets[i]->ways[w];
+
+            if (c->id[0] == words[0] && c->id[1] == words[1]) {
+                return c;
+            }
+        }
+    }
+
+    c = ngx_spocr_zone_free(buckets, now);
+
+    if (c == NULL) {
+        return NULL;
+    }
+
+    /* the id is written last: a half-written counter belongs to nobody */
+
+    c->id[0] = 0;
+    c->id[1] = 0;
+    ngx_memory_barrier();
+
+    c->window.end = 0;
+    c->window.count = 0;
+    ngx_memory_barrier();
+
+    c->id[0] = words[0];
+    c->id[1] = words[1];
+
+    return c;
+}
+
+
+/*
+ * A counter whose window has passed.  The first bucket is looked through
+ * first, so it is taken while it is half empty; then the emptier of the two,
+ * so that the zone is full only when it is nearly full everywhere.
+ */
+
+static ngx_spocr_counter_t *
+ngx_spocr_zone_free(ngx_spocr_bucket_t *buckets[2], uint64_t now)
+{
+    ngx_uint_t            i, w, nfree, most;
+    ngx_spocr_counter_t  *c, *first, *best;
 
     best = NULL;
     most = 0;
 
     for (i = 0; i < 2; i++) {
-        bucket = ngx_spocr_zone_bucket(sh, words[i]);
         first = NULL;
         nfree = 0;
 
         for (w = 0; w < NGX_SPOCR_ZONE_WAYS; w++) {
-            c = &bucket->ways[w];
-
-            if (c->id[0] == words[0] && c->id[1] == words[1]) {
-                return c;
-            }
+            c = &buckets[i]->ways[w];
 
             if (c->window.end <= now) {
                 nfree++;
@@ -435,26 +474,15 @@ ngx_spocr_zone_counter(ngx_spocr_zone_shm_t *sh, const u_char *id,
             }
         }
 
+        if (nfree >= NGX_SPOCR_ZONE_WAYS / 2) {
+            return first;
+        }
+
         if (nfree > most) {
             most = nfree;
             best = first;
         }
     }
-
-    if (best == NULL) {
-        return NULL;
-    }
-
-    best->id[0] = 0;
-    best->id[1] = 0;
-    ngx_memory_barrier();
-
-    best->window.end = 0;
-    best->window.count = 0;
-    ngx_memory_barrier();
-
-    best->id[0] = words[0];
-    best->id[1] = words[1];
 
     return best;
 }
