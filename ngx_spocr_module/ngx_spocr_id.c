@@ -45,8 +45,7 @@ ngx_spocr_id_make(u_char *id, uint64_t ms, const u_char *random)
 static void
 ngx_spocr_id_hex(u_char *dst, uint32_t n)
 {
-    uint64_t    x, letter;
-    ngx_uint_t  i;
+    uint64_t  x, letter;
 
     x = n;
     x = (x << 16 | x) & 0x0000ffff0000ffff;
@@ -56,9 +55,11 @@ ngx_spocr_id_hex(u_char *dst, uint32_t n)
     letter = ((x + 0x0606060606060606) >> 4) & 0x0101010101010101;
     x += 0x3030303030303030 + letter * ('a' - '9' - 1);
 
-    for (i = 0; i < 8; i++) {
-        dst[i] = (u_char) (x >> (56 - 8 * i));
-    }
+#if (NGX_HAVE_LITTLE_ENDIAN)
+    x = __builtin_bswap64(x);
+#endif
+
+    ngx_memcpy(dst, &x, sizeof(x));
 }
 
 
