@@ -140,10 +140,10 @@ is finish($pid), 1, 'the gateway was killed';
 like slurp("$dir/out"), qr/^\.\/run: a process ended/m, 'says so';
 like slurp("$dir/out"), qr/^--- the end of error\.log/m, 'with its log';
 
-# nginx's workers see the end of their master
-my $end = time + 10;
-sleep 0.1 while time < $end && grep { slurp($_) =~ m{\Q$folder\E} }
-                                glob '/proc/[0-9]*/cmdline';
+# nginx's workers do not see the end of their master
+my @holders = grep { (readlink($_) // '') =~ m{^\Q$folder\E/} }
+              glob '/proc/[0-9]*/fd/*';
+is_deeply \@holders, [], 'no worker is left over';
 nothing_left('a dead child');
 
 done_testing;
