@@ -4,6 +4,7 @@
  */
 
 #include <errno.h>
+#include <malloc.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -25,6 +26,8 @@
 /* The end waits so much longer than a call may last. */
 
 #define BE_GRACE_MS  1000
+
+#define BE_MMAP_FROM  (256 * 1024)
 
 
 static int
@@ -178,6 +181,11 @@ main(int argc, char **argv)
     }
 
     be_single_threaded(argv);
+
+    /* bodies of many megabytes go back to the system when they are freed;
+     * by default the heaps of a dozen threads would learn to keep them */
+
+    (void) mallopt(M_MMAP_THRESHOLD, BE_MMAP_FROM);
 
     rc = be_options(argc, argv, &o);
     if (rc == BE_RUN) {

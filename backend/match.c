@@ -174,6 +174,7 @@ be_match_shared(const be_value_t *v, be_claims_t *c)
         }
     }
 
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): it is of pointers */
     c->values = be_grow(c->values, (size_t) (c->n + 1) * sizeof(v));
     c->values[c->n++] = v;
 

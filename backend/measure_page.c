@@ -106,6 +106,7 @@ true_page(const char *dir, const json_t *doc, const be_imghead_t *h,
         for (p = strtok_r(s, "\r\n", &end); p != NULL;
              p = strtok_r(NULL, "\r\n", &end))
         {
+            /* NOLINTNEXTLINE(cert-err34-c): a set of our own, as printed */
             if (sscanf(p, "%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%n", &q[0], &q[1],
                        &q[2], &q[3], &q[4], &q[5], &q[6], &q[7], &used) == 8)
             {

@@ -130,7 +130,7 @@ be_options(int argc, char **argv, be_options_t *o)
     snprintf(o->listen, sizeof(o->listen), "127.0.0.1:8090");
     o->socket_mode = 0660;
     o->workers = cpus < 1 ? 1 : cpus > 64 ? 64 : (int) cpus;
-    o->fetchers = 2;
+    o->fetchers = 6;             /* they wait, mostly */
     o->queue = 32;
     o->timeout = 45;
     o->allowed = json_array();

@@ -98,7 +98,11 @@ refused "address $_", "http://$_/", 'forbidden_address' for qw(
     127.0.0.1 localhost 127.1 2130706433 0x7f.1 0.0.0.0 10.0.0.1 192.168.0.1
     172.16.5.5 169.254.169.254 100.64.0.1 224.0.0.1 [::1] [::ffff:127.0.0.1]
     [::ffff:10.0.0.1] [fe80::1] [fd00::1] [64:ff9b::7f00:1] [2002:7f00:1::]
+    0177.0.0.1 017700000001 0 LOCALHOST [::127.0.0.1] [::]
+    [::ffff:0:127.0.0.1] [0:0:0:0:0:ffff:a00:1] 255.255.255.255 198.18.0.1
+    192.0.0.1
 );
+refused 'capitals', 'HTTP://127.0.0.1/', 'forbidden_address';
 refused 'another port', 'http://127.0.0.1:1/', 'forbidden_url', qr/80 and 443/;
 refused 'the port, another name', "http://localhost:$port/image",
     'forbidden_url';
