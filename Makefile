@@ -28,6 +28,7 @@ export CC CFLAGS LDFLAGS NGX_SRC V
 # configure step of the module, which $(NGX_READY) stands for.
 NGX_OBJS  = $(B)/nginx
 NGX_INCS  = -isystem "$(NGX_SRC)/src/core" -isystem "$(NGX_SRC)/src/event" \
+            -isystem "$(NGX_SRC)/src/event/quic" \
             -isystem "$(NGX_SRC)/src/os/unix" -isystem $(NGX_OBJS)
 NGX_READY = $(NGX_OBJS)/ngx_auto_config.h
 
