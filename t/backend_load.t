@@ -48,7 +48,12 @@ my $fds = descriptors();
         $got{$backend->answer($_)->{status}}++ for @s;
     }
     is_deeply \%got, { 400 => 18 }, 'large images that are none';
-    at_rest 'their memory is given back', sub { rss() < $from + 12 };
+    SKIP: {
+        # a sanitizer keeps what is freed for a while, to see it used
+        skip 'the sanitizer keeps freed memory', 1
+            if defined $ENV{SPOCR_MODULE} && $ENV{SPOCR_MODULE} eq '';
+        at_rest 'their memory is given back', sub { rss() < $from + 12 };
+    }
 }
 
 # a hundred calls at once

@@ -87,7 +87,8 @@ for (
     is $r->{headers}{connection}, 'close', 'its connection is closed';
     is $backend->stop(0), 0, 'status 0';
     ok !-e $path, 'the socket is removed';
-    is scalar(grep { -e "/proc/$_/exe" } $w), 0, 'no worker is left';
+    ok eval { $backend->wait_for(sub { !-e "/proc/$w/exe" }) },
+        'no worker is left';
 }
 
 # a client that never ends its body does not keep it from ending
@@ -100,7 +101,8 @@ for (
     $backend->wait_for(sub {
         $backend->request('GET', '/health')->{status} == 200 });
     is $backend->stop >> 8, 1, 'a slow body: status 1';
-    ok !-e "/proc/$w/exe", 'no worker is left';
+    ok eval { $backend->wait_for(sub { !-e "/proc/$w/exe" }) },
+        'no worker is left';
 }
 
 # a socket that a crash has left is taken over
