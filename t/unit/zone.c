@@ -361,8 +361,8 @@ test_full(void)
 
     is_int(ok_count, use.counters / 2, "what has expired is given away");
 
-    ok(use.size / use.counters <= 160, "%u bytes for a counter, all in all",
-       (unsigned) (use.size / use.counters));
+    ok(use.size <= 160 * use.counters, "%u bytes for %u counters, all in all",
+       (unsigned) use.size, (unsigned) use.counters);
 }
 
 
