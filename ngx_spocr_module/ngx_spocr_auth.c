@@ -12,6 +12,9 @@
 #include "ngx_spocr_keyfile.h"
 
 
+static ngx_int_t ngx_spocr_auth_key(ngx_http_request_t *r,
+    const ngx_spocr_auth_main_conf_t *amcf, ngx_spocr_auth_ctx_t *ctx,
+    ngx_spocr_verdict_t *verdict);
 static char *ngx_spocr_auth_read(ngx_conf_t *cf,
     ngx_spocr_auth_main_conf_t *amcf, ngx_file_t *file);
 static ssize_t ngx_spocr_auth_read_part(void *data, u_char *buf, size_t size);
@@ -133,10 +136,7 @@ ngx_spocr_auth_step(ngx_http_request_t *r, const ngx_spocr_auth_conf_t *acf,
     const ngx_spocr_auth_main_conf_t *amcf, ngx_spocr_auth_ctx_t *ctx,
     ngx_spocr_verdict_t *verdict)
 {
-    u_char             digest[NGX_SPOCR_DIGEST_LEN];
-    ngx_str_t          text;
-    ngx_table_elt_t   *h;
-    ngx_spocr_token_e  token;
+    ngx_int_t  rc;
 
     if (!acf->enable) {
 
@@ -147,14 +147,57 @@ ngx_spocr_auth_step(ngx_http_request_t *r, const ngx_spocr_auth_conf_t *acf,
         return NGX_OK;
     }
 
-    /* asked before, in the location that redirected here internally */
+    /* asked before, in the location that redirected here internally? */
 
-    if (ctx->status == NGX_SPOCR_AUTH_OK
-        || ctx->status == NGX_SPOCR_AUTH_SCOPE)
+    if (ctx->status != NGX_SPOCR_AUTH_OK
+        && ctx->status != NGX_SPOCR_AUTH_SCOPE)
     {
-        ctx->status = NGX_SPOCR_AUTH_OK;
-        goto scope;
+        rc = ngx_spocr_auth_key(r, amcf, ctx, verdict);
+
+        if (rc != NGX_OK) {
+            return rc;
+        }
     }
+
+    if (!ngx_spocr_auth_in_scope(acf, ctx->key)) {
+        ctx->status = NGX_SPOCR_AUTH_SCOPE;
+        return ngx_spocr_refuse(verdict, NGX_SPOCR_ERR_INSUFFICIENT_SCOPE, -1,
+                                NULL);
+    }
+
+    ctx->status = NGX_SPOCR_AUTH_OK;
+
+    return NGX_OK;
+}
+
+
+ngx_uint_t
+ngx_spocr_auth_in_scope(const ngx_spocr_auth_conf_t *acf,
+    const ngx_spocr_key_t *key)
+{
+    return acf->scope.len == 0
+           || ngx_spocr_key_has_scope(key, acf->scope_index);
+}
+
+
+const ngx_str_t *
+ngx_spocr_auth_status(ngx_spocr_auth_e status)
+{
+    return &ngx_spocr_auth_statuses[status];
+}
+
+
+/* Finds the request's key; NGX_OK with status OK, or as the step returns. */
+
+static ngx_int_t
+ngx_spocr_auth_key(ngx_http_request_t *r,
+    const ngx_spocr_auth_main_conf_t *amcf, ngx_spocr_auth_ctx_t *ctx,
+    ngx_spocr_verdict_t *verdict)
+{
+    u_char             digest[NGX_SPOCR_DIGEST_LEN];
+    ngx_str_t          text;
+    ngx_table_elt_t   *h;
+    ngx_spocr_token_e  token;
 
     ctx->key = NULL;
 
@@ -191,7 +234,7 @@ ngx_spocr_auth_step(ngx_http_request_t *r, const ngx_spocr_auth_conf_t *acf,
 
     case NGX_SPOCR_KEY_OK:
         ctx->status = NGX_SPOCR_AUTH_OK;
-        break;
+        return NGX_OK;
 
     case NGX_SPOCR_KEY_IS_REVOKED:
         ctx->status = NGX_SPOCR_AUTH_REVOKED;
@@ -206,28 +249,7 @@ ngx_spocr_auth_step(ngx_http_request_t *r, const ngx_spocr_auth_conf_t *acf,
         break;
     }
 
-    if (ctx->status != NGX_SPOCR_AUTH_OK) {
-        return ngx_spocr_refuse(verdict, NGX_SPOCR_ERR_FORBIDDEN, -1, NULL);
-    }
-
-scope:
-
-    if (acf->scope.len
-        && !ngx_spocr_key_has_scope(ctx->key, acf->scope_index))
-    {
-        ctx->status = NGX_SPOCR_AUTH_SCOPE;
-        return ngx_spocr_refuse(verdict, NGX_SPOCR_ERR_INSUFFICIENT_SCOPE, -1,
-                                NULL);
-    }
-
-    return NGX_OK;
-}
-
-
-const ngx_str_t *
-ngx_spocr_auth_status(ngx_spocr_auth_e status)
-{
-    return &ngx_spocr_auth_statuses[status];
+    return ngx_spocr_refuse(verdict, NGX_SPOCR_ERR_FORBIDDEN, -1, NULL);
 }
 
 

@@ -70,6 +70,10 @@ ngx_int_t ngx_spocr_auth_step(ngx_http_request_t *r,
     const ngx_spocr_auth_conf_t *acf, const ngx_spocr_auth_main_conf_t *amcf,
     ngx_spocr_auth_ctx_t *ctx, ngx_spocr_verdict_t *verdict);
 
+/* Whether a key may be used where that is the configuration. */
+ngx_uint_t ngx_spocr_auth_in_scope(const ngx_spocr_auth_conf_t *acf,
+    const ngx_spocr_key_t *key);
+
 /* The name of a status, as $spocr_auth_status and the metrics show it. */
 const ngx_str_t *ngx_spocr_auth_status(ngx_spocr_auth_e status);
 

@@ -439,9 +439,7 @@ ngx_spocr_subrequest(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf)
     if (slcf->auth.enable
         && (ctx == NULL
             || ctx->auth.status != NGX_SPOCR_AUTH_OK
-            || (slcf->auth.scope.len
-                && !ngx_spocr_key_has_scope(ctx->auth.key,
-                                            slcf->auth.scope_index))))
+            || !ngx_spocr_auth_in_scope(&slcf->auth, ctx->auth.key)))
     {
         ngx_spocr_log_subrequest(r, slcf);
         return NGX_HTTP_FORBIDDEN;
