@@ -22,7 +22,7 @@
 
 #define NGX_SPOCR_ZONE_MIN         65536
 #define NGX_SPOCR_ZONE_ID_LEN      16
-#define NGX_SPOCR_ZONE_TOTALS_MAX  128
+#define NGX_SPOCR_ZONE_TOTALS_MAX  192
 
 
 typedef struct ngx_spocr_zone_s  ngx_spocr_zone_t;
@@ -64,6 +64,84 @@ ngx_str_t *ngx_spocr_zone_name(ngx_spocr_zone_t *zone);
 ngx_int_t ngx_spocr_zone_take(ngx_spocr_zone_t *zone,
     ngx_spocr_zone_level_t levels[NGX_SPOCR_LEVELS], uint64_t width,
     ngx_uint_t *refused, uint64_t *left);
+
+/*
+ * Where Redis counts, the zone remembers what Redis last told of a counter.
+ * In and out of ngx_spocr_zone_known() and ngx_spocr_zone_learn().
+ */
+typedef struct {
+    u_char      id[NGX_SPOCR_ZONE_ID_LEN];
+    uint32_t    limit;           /* NGX_SPOCR_LIMIT_NONE: not counted */
+    uint32_t    count;           /* as told; 0: nothing is known */
+    uint32_t    number;          /* the window's, its lower 24 bits */
+} ngx_spocr_zone_known_t;
+
+/*
+ * What is known of both levels.  NGX_OK; or NGX_BUSY where a count has
+ * reached its limit in a window that is known not to have passed (C-18):
+ * *refused has the levels' bits, *left the ms that may be left of the window
+ * at most.
+ */
+ngx_int_t ngx_spocr_zone_known(ngx_spocr_zone_t *zone,
+    ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], ngx_uint_t *refused,
+    uint64_t *left);
+
+/*
+ * Remembers what Redis told: left ms of the window when it answered a call
+ * that was begun at the zone's time begun.  Where there is no room, nothing
+ * is remembered.
+ */
+void ngx_spocr_zone_learn(ngx_spocr_zone_t *zone,
+    const ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t begun,
+    uint64_t left);
+
+/* The zone's time, ms: the node's clock, which never goes back here. */
+uint64_t ngx_spocr_zone_time(ngx_spocr_zone_t *zone);
+
+/*
+ * As ngx_spocr_zone_take(), for a store that is away: counters of their own,
+ * which begin with what is known of the levels (C-19).
+ */
+ngx_int_t ngx_spocr_zone_take_over(ngx_spocr_zone_t *zone,
+    ngx_spocr_zone_level_t levels[NGX_SPOCR_LEVELS], uint64_t width,
+    ngx_uint_t *refused, uint64_t *left);
+
+
+/*
+ * Notices.  A record in Redis has a hash; records that share one are renewed
+ * together.  A worker that keeps a record keeps the version that was valid
+ * before it asked for it, and asks again when that has changed.
+ */
+typedef struct {
+    uint32_t    record;          /* of the records with that hash */
+    uint32_t    epoch;           /* of all of them */
+} ngx_spocr_zone_version_t;
+
+ngx_spocr_zone_version_t ngx_spocr_zone_version(ngx_spocr_zone_t *zone,
+    uint32_t hash);
+void ngx_spocr_zone_notice(ngx_spocr_zone_t *zone, uint32_t hash);
+void ngx_spocr_zone_notice_all(ngx_spocr_zone_t *zone);
+
+/*
+ * One of the node's workers holds the subscription: NGX_OK where it is this
+ * one, for ttl more ms; NGX_DECLINED where another one holds it.
+ */
+ngx_int_t ngx_spocr_zone_hold(ngx_spocr_zone_t *zone, ngx_msec_t ttl);
+void ngx_spocr_zone_let_go(ngx_spocr_zone_t *zone);
+
+/*
+ * Whether a line may be logged that all the node's workers would write: one
+ * for each topic and that many seconds.  *skipped: how many were not since.
+ */
+#define NGX_SPOCR_ZONE_TOPICS  8
+
+ngx_uint_t ngx_spocr_zone_may_say(ngx_spocr_zone_t *zone, ngx_uint_t topic,
+    time_t seconds, ngx_uint_t *skipped);
+
+/* A worker's own small number, for the pages: 0 where it says nothing. */
+void ngx_spocr_zone_state(ngx_spocr_zone_t *zone, uint32_t state);
+ngx_uint_t ngx_spocr_zone_states(ngx_spocr_zone_t *zone, uint32_t state);
+
 
 /*
  * Adds to a total, without the lock.  Totals are numbered by their owner from
