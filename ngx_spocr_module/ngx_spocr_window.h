@@ -27,6 +27,7 @@
 typedef struct {
     uint64_t    end;
     uint32_t    count;
+    uint32_t    note;            /* its owner's; not looked at here */
 } ngx_spocr_window_t;
 
 

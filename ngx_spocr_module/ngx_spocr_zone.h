@@ -66,45 +66,46 @@ ngx_int_t ngx_spocr_zone_take(ngx_spocr_zone_t *zone,
     ngx_uint_t *refused, uint64_t *left);
 
 /*
- * Where Redis counts, the zone remembers what Redis last told of a counter.
- * In and out of ngx_spocr_zone_known() and ngx_spocr_zone_learn().
+ * Where Redis counts, the zone remembers what it told.  One level: in, whose
+ * counter; what is or was told of it.
  */
 typedef struct {
     u_char      id[NGX_SPOCR_ZONE_ID_LEN];
     uint32_t    limit;           /* NGX_SPOCR_LIMIT_NONE: not counted */
-    uint32_t    count;           /* as told; 0: nothing is known */
-    uint32_t    number;          /* the window's, its lower 24 bits */
+    uint32_t    count;
+    uint32_t    number;          /* of the window: its lower 24 bits */
 } ngx_spocr_zone_known_t;
 
 /*
- * What is known of both levels.  NGX_OK; or NGX_BUSY where a count has
- * reached its limit in a window that is known not to have passed (C-18):
- * *refused has the levels' bits, *left the ms that may be left of the window
- * at most.
+ * What is known of both levels: their counts, 0 where nothing is, and the
+ * window's number.  *now is the zone's time, ms.
+ *
+ * NGX_OK        Redis has to be asked
+ * NGX_BUSY      a count has reached its limit in a window that surely has not
+ *               passed (C-18): *refused has the levels' bits, *left the ms
+ *               that may be left of it at most
  */
 ngx_int_t ngx_spocr_zone_known(ngx_spocr_zone_t *zone,
-    ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], ngx_uint_t *refused,
-    uint64_t *left);
+    ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t *now,
+    ngx_uint_t *refused, uint64_t *left);
 
 /*
- * Remembers what Redis told: left ms of the window when it answered a call
- * that was begun at the zone's time begun.  Where there is no room, nothing
- * is remembered.
+ * Remembers what Redis told: that left ms of the window were left, when it
+ * answered a call which was begun at the zone's time begun.  Where there is
+ * no room nothing is remembered.
  */
 void ngx_spocr_zone_learn(ngx_spocr_zone_t *zone,
     const ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t begun,
     uint64_t left);
 
-/* The zone's time, ms: the node's clock, which never goes back here. */
-uint64_t ngx_spocr_zone_time(ngx_spocr_zone_t *zone);
-
 /*
- * As ngx_spocr_zone_take(), for a store that is away: counters of their own,
- * which begin with what is known of the levels (C-19).
+ * As ngx_spocr_zone_take(), while Redis is away (C-19): against 1/nodes of
+ * the limits, at least 1, with counters of their own that begin with a node's
+ * share of what is known.
  */
 ngx_int_t ngx_spocr_zone_take_over(ngx_spocr_zone_t *zone,
     ngx_spocr_zone_level_t levels[NGX_SPOCR_LEVELS], uint64_t width,
-    ngx_uint_t *refused, uint64_t *left);
+    uint32_t nodes, ngx_uint_t *refused, uint64_t *left);
 
 
 /*
@@ -138,9 +139,12 @@ void ngx_spocr_zone_let_go(ngx_spocr_zone_t *zone);
 ngx_uint_t ngx_spocr_zone_may_say(ngx_spocr_zone_t *zone, ngx_uint_t topic,
     time_t seconds, ngx_uint_t *skipped);
 
-/* A worker's own small number, for the pages: 0 where it says nothing. */
-void ngx_spocr_zone_state(ngx_spocr_zone_t *zone, uint32_t state);
-ngx_uint_t ngx_spocr_zone_states(ngx_spocr_zone_t *zone, uint32_t state);
+/*
+ * The state of each worker's link, for the pages: what a worker said last,
+ * and how many of them said that.  0: it has said nothing.
+ */
+void ngx_spocr_zone_state(ngx_spocr_zone_t *zone, ngx_uint_t state);
+ngx_uint_t ngx_spocr_zone_states(ngx_spocr_zone_t *zone, ngx_uint_t state);
 
 
 /*

@@ -18,6 +18,8 @@
  */
 #pragma GCC diagnostic ignored "-Wdiscarded-qualifiers"
 #include "../../ngx_spocr_module/ngx_spocr_zone.c" /* NOLINT */
+#include "../../ngx_spocr_module/ngx_spocr_zone_board.c" /* NOLINT */
+#include "../../ngx_spocr_module/ngx_spocr_zone_counter.c" /* NOLINT */
 
 
 #define WIDTH  1000
@@ -27,13 +29,14 @@ volatile ngx_msec_t   ngx_current_msec;
 volatile ngx_time_t  *ngx_cached_time;
 ngx_uint_t            ngx_pagesize = 4096;
 ngx_uint_t            ngx_worker;
+ngx_pid_t             ngx_pid = 100;
 
 static ngx_time_t     clock_now;
 static int            locked;
 static int            unbalanced;
 
-/* what the zone allocates, in its order; totals need no lock */
-enum { CLOCK, TOTALS, COUNTERS, BLOCKS };
+/* what the zone allocates, in its order; totals and board need no lock */
+enum { CLOCK, TOTALS, BOARD, COUNTERS, BLOCKS };
 
 static struct {
     void   *start;
@@ -148,6 +151,20 @@ set_clock(int64_t wall, int64_t mono)
     clock_now.msec = (ngx_uint_t) (wall % 1000);
     ngx_cached_time = &clock_now;
     ngx_current_msec = (ngx_msec_t) mono;
+}
+
+
+/* What nginx's clock shows when it is asked again, if that is set. */
+
+static int64_t        updated;
+
+
+void
+ngx_time_update(void)
+{
+    if (updated) {
+        set_clock(updated, (int64_t) ngx_current_msec + 20);
+    }
 }
 
 
@@ -440,6 +457,285 @@ test_totals(void)
 }
 
 
+/*
+ * What Redis told: a call is begun now, and answered ms later.  number: of
+ * the window that ends left ms after the answer.
+ */
+
+static void
+tell(ngx_spocr_zone_t *zone, uint64_t key, uint32_t count, uint32_t number,
+    int64_t ms, uint64_t left)
+{
+    uint64_t                now;
+    ngx_spocr_zone_known_t  levels[NGX_SPOCR_LEVELS];
+    ngx_spocr_zone_level_t  level;
+
+    set_level(&level, key, 1);
+    memcpy(levels[0].id, level.id, sizeof(level.id));
+    levels[0].limit = 1;
+    levels[0].count = count;
+    levels[0].number = number;
+    levels[1].limit = NGX_SPOCR_LIMIT_NONE;
+
+    now = (uint64_t) clock_now.sec * 1000 + clock_now.msec;
+    set_clock((int64_t) now + ms, (int64_t) ngx_current_msec + ms);
+
+    ngx_spocr_zone_learn(zone, levels, now, left);
+}
+
+
+static ngx_int_t
+known(ngx_spocr_zone_t *zone, uint64_t key, uint32_t limit,
+    ngx_spocr_zone_known_t *level, uint64_t *left)
+{
+    uint64_t                now;
+    ngx_int_t               rc;
+    ngx_uint_t              refused;
+    ngx_spocr_zone_known_t  levels[NGX_SPOCR_LEVELS];
+    ngx_spocr_zone_level_t  id;
+
+    set_level(&id, key, 1);
+    memcpy(levels[0].id, id.id, sizeof(id.id));
+    levels[0].limit = limit;
+    levels[1].limit = NGX_SPOCR_LIMIT_NONE;
+
+    rc = ngx_spocr_zone_known(zone, levels, &now, &refused, left);
+    *level = levels[0];
+
+    return rc;
+}
+
+
+/* C-18: a refusal that is known is not asked for again. */
+
+static void
+test_known(void)
+{
+    uint64_t                left;
+    ngx_spocr_zone_t       *zone;
+    ngx_spocr_zone_known_t  level;
+
+    zone = make_zone(NGX_SPOCR_ZONE_MIN);
+    set_clock(5000100, 1000);
+
+    is_int(known(zone, 1, 10, &level, &left), NGX_OK, "nothing is known");
+    is_int(level.count, 0, "of its count");
+
+    tell(zone, 1, 9, 5000, 4, 500);
+    is_int(known(zone, 1, 10, &level, &left), NGX_OK, "9 of 10");
+    is_int(level.count, 9, "the count");
+    is_int(level.number, 5000, "and its window");
+
+    /* answers of two workers in the wrong order */
+
+    tell(zone, 1, 10, 5000, 2, 494);
+    tell(zone, 1, 8, 5000, 0, 494);
+    is_int(known(zone, 1, 10, &level, &left), NGX_BUSY, "10 of 10");
+    ok(left >= 494 && left <= 500, "not sooner than its end: %u ms",
+       (unsigned) left);
+
+    is_int(known(zone, 1, 11, &level, &left), NGX_OK,
+           "a raised limit acts at once");
+    is_int(known(zone, 1, 5, &level, &left), NGX_BUSY, "so does a lower one");
+
+    tell(zone, 1, 3, 4999, 0, 100);
+    is_int(known(zone, 1, 10, &level, &left), NGX_BUSY,
+           "an answer of the window before says nothing");
+
+    /* C-18: never past the window's end */
+
+    updated = 0;
+    set_clock(5000604, 1504);
+    is_int(known(zone, 1, 10, &level, &left), NGX_OK,
+           "forgotten when begun + left has come");
+
+    set_clock(5000590, 1490);
+    tell(zone, 1, 10, 5001, 0, 30);
+    updated = 5000625;
+    is_int(known(zone, 1, 10, &level, &left), NGX_OK,
+           "near its end the clock is asked again");
+    updated = 0;
+
+    tell(zone, 2, 10, 0xfffffe, 0, 500);
+    tell(zone, 2, 1, 0, 0, 500);
+    is_int(known(zone, 2, 10, &level, &left), NGX_OK,
+           "a window after the highest number is a later one");
+    is_int(level.count, 1, "whose count is valid");
+
+    tell(zone, 3, 10, 7, 600, 500);
+    is_int(known(zone, 3, 10, &level, &left), NGX_OK,
+           "an answer that took longer than the window tells nothing");
+}
+
+
+static ngx_int_t
+over(ngx_spocr_zone_t *zone, uint64_t key, uint32_t limit, uint32_t nodes,
+    uint64_t *left)
+{
+    ngx_uint_t              refused;
+    ngx_spocr_zone_level_t  levels[NGX_SPOCR_LEVELS];
+
+    set_level(&levels[0], key, limit);
+    levels[1].limit = NGX_SPOCR_LIMIT_NONE;
+
+    return ngx_spocr_zone_take_over(zone, levels, WIDTH, nodes, &refused,
+                                    left);
+}
+
+
+/* C-19: while Redis is away. */
+
+static void
+test_take_over(void)
+{
+    uint64_t                left;
+    ngx_int_t               i, taken;
+    ngx_spocr_zone_t       *zone;
+    ngx_spocr_zone_known_t  level;
+
+    zone = make_zone(NGX_SPOCR_ZONE_MIN);
+    set_clock(6000100, 1000);
+
+    tell(zone, 1, 4, 6000, 0, 700);
+
+    for (i = 0, taken = 0; i < 20; i++) {
+        taken += over(zone, 1, 10, 1, &left) == NGX_OK;
+    }
+
+    is_int(taken, 6, "it goes on from what was known");
+    is_int(left, 700, "in Redis' window");
+
+    (void) known(zone, 1, 10, &level, &left);
+    is_int(level.count, 4, "what Redis told stays what it told");
+
+    set_clock(6000800, 1700);
+
+    for (i = 0, taken = 0; i < 20; i++) {
+        taken += over(zone, 1, 10, 1, &left) == NGX_OK;
+    }
+
+    is_int(taken, 10, "the next window is whole");
+    is_int(left, 200, "and the node's clock ends it");
+
+    /* a fleet of three: a third of the limit, and of what is known */
+
+    tell(zone, 2, 4, 6000, 0, 500);
+
+    for (i = 0, taken = 0; i < 20; i++) {
+        taken += over(zone, 2, 12, 3, &left) == NGX_OK;
+    }
+
+    is_int(taken, 2, "a node's share of 12, less its share of 4");
+
+    for (i = 0, taken = 0; i < 5; i++) {
+        taken += over(zone, 3, 2, 3, &left) == NGX_OK;
+    }
+
+    is_int(taken, 1, "a share is at least 1");
+
+    is_int(take(zone, 1, 10, 1, 10, NULL), NGX_OK,
+           "its counters are no others'");
+}
+
+
+static void
+test_notices(void)
+{
+    ngx_spocr_zone_t          *zone;
+    ngx_spocr_zone_version_t   a, b, c;
+
+    zone = make_zone(NGX_SPOCR_ZONE_MIN);
+
+    a = ngx_spocr_zone_version(zone, 0xffffffff);
+    b = ngx_spocr_zone_version(zone, 0);
+
+    ngx_spocr_zone_notice(zone, 0xffffffff);
+    c = ngx_spocr_zone_version(zone, 0xffffffff);
+    ok(c.record != a.record && c.epoch == a.epoch, "a record has changed");
+
+    c = ngx_spocr_zone_version(zone, 0);
+    ok(c.record == b.record, "another has not");
+
+    ngx_spocr_zone_notice_all(zone);
+    c = ngx_spocr_zone_version(zone, 0);
+    ok(c.record == b.record && c.epoch != b.epoch, "all may have");
+}
+
+
+static void
+test_hold(void)
+{
+    ngx_spocr_zone_t  *zone;
+
+    zone = make_zone(NGX_SPOCR_ZONE_MIN);
+    set_clock(6000000, 100000);
+
+    is_int(ngx_spocr_zone_hold(zone, 750), NGX_OK, "the first one takes it");
+    is_int(ngx_spocr_zone_hold(zone, 750), NGX_OK, "and keeps it");
+
+    ngx_pid++;
+    is_int(ngx_spocr_zone_hold(zone, 750), NGX_DECLINED, "the next one waits");
+
+    set_clock(6000750, 100750);
+    is_int(ngx_spocr_zone_hold(zone, 750), NGX_OK, "until its time is up");
+
+    ngx_pid--;
+    ngx_spocr_zone_let_go(zone);
+    is_int(ngx_spocr_zone_hold(zone, 750), NGX_DECLINED,
+           "who holds nothing lets nothing go");
+
+    ngx_pid++;
+    ngx_spocr_zone_let_go(zone);
+    ngx_pid--;
+    is_int(ngx_spocr_zone_hold(zone, 750), NGX_OK, "and then at once");
+}
+
+
+static void
+test_may_say(void)
+{
+    ngx_uint_t         i, said, skipped;
+    ngx_spocr_zone_t  *zone;
+
+    zone = make_zone(NGX_SPOCR_ZONE_MIN);
+    set_clock(6000000, 1);
+
+    for (i = 0, said = 0; i < 20; i++) {
+        said += ngx_spocr_zone_may_say(zone, 1, 10, &skipped);
+    }
+
+    is_int(said, 1, "one line");
+    is_int(ngx_spocr_zone_may_say(zone, 2, 10, &skipped), 1, "of each topic");
+
+    set_clock(6010000, 10001);
+    is_int(ngx_spocr_zone_may_say(zone, 1, 10, &skipped), 1, "in 10 seconds");
+    is_int(skipped, 19, "with the number of those that were not written");
+
+    set_clock(5000000, 10002);
+    is_int(ngx_spocr_zone_may_say(zone, 1, 10, &skipped), 1,
+           "a clock that was set back silences nothing");
+}
+
+
+static void
+test_states(void)
+{
+    ngx_spocr_zone_t  *zone;
+
+    zone = make_zone(NGX_SPOCR_ZONE_MIN);
+
+    for (ngx_worker = 0; ngx_worker < 3; ngx_worker++) {
+        ngx_spocr_zone_state(zone, ngx_worker == 1 ? 2 : 1);
+    }
+
+    is_int(ngx_spocr_zone_states(zone, 1), 2, "two workers said 1");
+    is_int(ngx_spocr_zone_states(zone, 2), 1, "one said 2");
+
+    (void) ngx_spocr_zone_init(&shm_zone, zone);
+    is_int(ngx_spocr_zone_states(zone, 1), 0, "a reload asks them again");
+}
+
+
 int
 main(void)
 {
@@ -448,6 +744,12 @@ main(void)
     test_full();
     test_model();
     test_totals();
+    test_known();
+    test_take_over();
+    test_notices();
+    test_hold();
+    test_may_say();
+    test_states();
 
     return done_testing();
 }

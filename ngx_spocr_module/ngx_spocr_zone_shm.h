@@ -1,0 +1,85 @@
+
+/*
+ * What the zone's memory holds; private to ngx_spocr_zone*.c.
+ *
+ * Layer 1.
+ */
+
+#ifndef _NGX_SPOCR_ZONE_SHM_H_INCLUDED_
+#define _NGX_SPOCR_ZONE_SHM_H_INCLUDED_
+
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_spocr_zone.h"
+
+
+#define NGX_SPOCR_ZONE_WAYS      8      /* counters of a bucket */
+#define NGX_SPOCR_ZONE_ROWS      16     /* of totals: workers share them */
+#define NGX_SPOCR_ZONE_VERSIONS  960    /* of records: a page of them */
+#define NGX_SPOCR_ZONE_WORKERS   64     /* states: as with the rows */
+
+
+typedef struct {
+    uint64_t               id[2];
+    ngx_spocr_window_t     window;
+} ngx_spocr_counter_t;
+
+
+typedef struct {
+    ngx_spocr_counter_t    ways[NGX_SPOCR_ZONE_WAYS];
+} ngx_spocr_bucket_t;
+
+
+typedef struct {
+    ngx_atomic_t           totals[NGX_SPOCR_ZONE_TOTALS_MAX];
+} ngx_spocr_row_t;
+
+
+typedef struct {
+    time_t                 said;
+    ngx_uint_t             skipped;
+} ngx_spocr_topic_t;
+
+
+/* What workers tell each other without the lock; each word is atomic. */
+
+typedef struct {
+    uint32_t               epoch;
+    uint32_t               versions[NGX_SPOCR_ZONE_VERSIONS];
+    uint8_t                states[NGX_SPOCR_ZONE_WORKERS];
+} ngx_spocr_board_t;
+
+
+typedef struct {
+
+    /*
+     * Time as the zone's windows see it: the node's clock, which never goes
+     * back.  offset is the clock's lead over the monotonic one, last the
+     * latest moment that any worker counted in.  Under the lock.
+     */
+    int64_t                offset;
+    uint64_t               last;
+
+    /* who holds the subscription, and until when; under the lock */
+    ngx_pid_t              holder;
+    ngx_msec_t             held;
+
+    ngx_spocr_topic_t      topics[NGX_SPOCR_ZONE_TOPICS];     /* likewise */
+
+    /* what follows does not change after the zone was made */
+    ngx_spocr_row_t       *rows;
+    ngx_spocr_board_t     *board;
+    ngx_spocr_bucket_t    *buckets;
+    uint64_t               nbuckets;
+} ngx_spocr_zone_shm_t;
+
+
+struct ngx_spocr_zone_s {
+    ngx_shm_zone_t        *shm_zone;
+    ngx_slab_pool_t       *shpool;
+    ngx_spocr_zone_shm_t  *sh;
+};
+
+
+#endif /* _NGX_SPOCR_ZONE_SHM_H_INCLUDED_ */
