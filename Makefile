@@ -47,6 +47,13 @@ M        := ngx_spocr_module
 # unit tests link these without it.
 LAYER0   := $(wildcard $(patsubst %,$(M)/ngx_spocr_%.c, \
                 token key* window id json target error))
+
+# What reads Redis' replies calls hiredis, and no function of nginx either.
+PURE     := $(LAYER0) $(wildcard $(M)/ngx_spocr_redis_codec*.c)
+
+# The Redis functions, for spocrctl and the unit tests; the module's build
+# makes its own, by config.make.
+LUA_H    := $(B)/embedded/ngx_spocr_lua.h
 UNITS    := $(patsubst t/unit/%.c,$(B)/unit/%,$(wildcard t/unit/*.c))
 
 
@@ -83,30 +90,37 @@ help:                         ## this list
 
 # The nginx side of the build decides itself what is out of date: it knows
 # the headers of nginx and of the module.
-$(MODULE): config Makefile tools/build-module $(wildcard $(M)/*.[ch])
+$(MODULE): config config.make Makefile tools/build-module tools/embed \
+    $(wildcard $(M)/*.[ch] $(M)/*.lua)
 	$(SAY) MODULE $@
 	$(Q)tools/build-module
 
-$(B)/nginx/ngx_auto_config.h: config tools/build-module
+$(B)/nginx/ngx_auto_config.h: config config.make tools/build-module
 	$(SAY) CONF $(B)/nginx
 	$(Q)tools/build-module --configure
 
-# One object per layer-0 file, as the unit tests and spocrctl link them.
+$(LUA_H): $(M)/spocr.lua tools/embed
+	$(SAY) EMBED $<
+	$(Q)mkdir -p $(@D)
+	$(Q)tools/embed $< ngx_spocr_redis_lua >$@.new
+	$(Q)mv $@.new $@
+
+# One object per file, as the unit tests and spocrctl link them.
 $(B)/layer0/%.o: $(M)/%.c $(wildcard $(M)/*.h) Makefile | $(NGX_READY)
 	$(SAY) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) $(CFLAGS) $(WARN) $(NGX_INCS) -I$(M) -c -o $@ $<
 
-$(B)/libspocr0.a: $(patsubst $(M)/%.c,$(B)/layer0/%.o,$(LAYER0))
+$(B)/libspocr0.a: $(patsubst $(M)/%.c,$(B)/layer0/%.o,$(PURE))
 	$(SAY) AR $@
 	$(Q)rm -f $@ && ar rcs $@ $^
 
 $(B)/unit/%: t/unit/%.c $(B)/libspocr0.a $(wildcard t/unit/*.h $(M)/*.[ch]) \
-    Makefile
+    $(LUA_H) Makefile
 	$(SAY) CC $<
 	$(Q)mkdir -p $(@D)
-	$(Q)$(CC) $(CFLAGS) $(WARN) $(NGX_INCS) -I$(M) -o $@ $< \
-	    $(B)/libspocr0.a $(LDFLAGS) -ljansson -lcrypto
+	$(Q)$(CC) $(CFLAGS) $(WARN) $(NGX_INCS) -I$(M) -I$(dir $(LUA_H)) -o $@ \
+	    $< $(B)/libspocr0.a $(LDFLAGS) -lhiredis -ljansson -lcrypto
 
 -include spocrctl/build.mk
 -include backend/build.mk

@@ -6,13 +6,13 @@ CTL_OBJS := $(patsubst spocrctl/%.c,$(B)/spocrctl.o/%.o,\
 spocrctl: $(B)/spocrctl       ## the operators' command, build/spocrctl
 
 $(B)/spocrctl.o/%.o: spocrctl/%.c spocrctl/ctl.h $(wildcard $(M)/*.h) \
-                     Makefile spocrctl/build.mk | $(NGX_READY)
+                     $(LUA_H) Makefile spocrctl/build.mk | $(NGX_READY)
 	$(SAY) CC $<
 	$(Q)mkdir -p $(@D)
 	$(Q)$(CC) -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(WARN) $(NGX_INCS) \
-	    -I$(M) -c -o $@ $<
+	    -I$(M) -I$(dir $(LUA_H)) -c -o $@ $<
 
 $(B)/spocrctl: $(CTL_OBJS) $(B)/libspocr0.a
 	$(SAY) LD $@
 	$(Q)$(CC) $(CFLAGS) -o $@ $(CTL_OBJS) $(B)/libspocr0.a $(LDFLAGS) \
-	    -ljansson -lcrypto
+	    -lhiredis -ljansson -lcrypto

@@ -66,6 +66,27 @@ isnt mtime('build/nginx/addon/ngx_spocr_module/ngx_spocr_id.o'), $object,
     'it compiles again';
 is mtime('build/nginx/Makefile'), $configured, 'but does not configure';
 
+# the Redis functions are carried as they are, and a change of them is seen
+open my $lua, '>>', "$copy/ngx_spocr_module/spocr.lua" or die $!;
+print {$lua} qq{-- "quoted", \\n and %s, ??/ and *}, "/\n";
+close $lua;
+$later = time + 2;
+utime $later, $later, "$copy/ngx_spocr_module/spocr.lua";
+($exit, $out) = make();
+is $exit, 0, 'make, after spocr.lua has changed' or diag $out;
+
+open my $print, '>', "$dir/print.c" or die $!;
+print {$print} <<'END';
+#include <stdio.h>
+#include "ngx_spocr_lua.h"
+int main(void) { return fputs(ngx_spocr_redis_lua, stdout) < 0; }
+END
+close $print;
+is system('cc', '-Wall', '-Werror', "-I$copy/build/nginx", "$dir/print.c",
+          '-o', "$dir/print"), 0, 'the header of the functions compiles';
+is system("$dir/print | cmp - '$copy/ngx_spocr_module/spocr.lua'"), 0,
+    'and says what spocr.lua says';
+
 # a mistake is shown as the compiler says it
 open my $c, '>>', "$copy/ngx_spocr_module/ngx_spocr_id.c" or die $!;
 print {$c} "int ngx_spocr_mistake(void) { return nonsense; }\n";
