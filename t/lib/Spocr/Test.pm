@@ -26,7 +26,11 @@
 # Placeholders: %%MAIN%% (load_module, pid, error_log at notice, user),
 # %%HTTP%% (temporary paths, access_log without queries), %%DIR%% (the private
 # folder), %%PORT_n%% (a free port), %%BACKEND%% (the echo backend, see
-# Spocr::Backend; it is started where this word occurs).
+# Spocr::Backend) and %%REDIS%% (the URL of a private Redis, see Spocr::Redis),
+# which are started where these words occur.
+#
+# new() and node() take faketime => SECONDS, by which that nginx' wall clock is
+# ahead of (or, negative, behind) the machine's; its monotonic clock is true.
 #
 # The nginx that runs is SPOCR_NGINX (default /usr/sbin/nginx) with the module
 # SPOCR_MODULE (default build/ngx_spocr_module.so; empty: built in).
@@ -40,6 +44,10 @@
 # $t->load(...)       Spocr::Load::run with the port filled in
 # $t->command(ARGS)   runs a program: (exit code, stdout and stderr)
 # $t->backend         the echo backend: ->requests
+# $t->redis           the private Redis; the first call may have options
+# $t->node(options)   another nginx side by side: the same keys, key files (as
+#                     they are then), backend and Redis; its folder and its
+#                     ports are its own; done() checks it as well
 # $t->key(NAME)       a key's text, for names in keyfile() or any other
 # $t->keyfile(keys => {NAME => record}, tenants => {}, plans => {},
 #             file => 'keys.json')
@@ -67,6 +75,7 @@ use v5.36;
 use feature ();
 use Cwd qw(abs_path);
 use Digest::SHA qw(sha256_hex);
+use File::Copy qw(copy);
 use File::Temp ();
 use IO::Socket::INET;
 use JSON::PP ();
@@ -78,6 +87,8 @@ use Time::HiRes qw(sleep time);
 use Spocr::Backend;
 use Spocr::Client;
 use Spocr::Load;
+use Spocr::Port;
+use Spocr::Redis;
 
 our $ID = qr/^req_[0-9a-f]{32}$/;
 our @EXPORT = (@Test::More::EXPORT, qw($ID is_error wait_for in_window));
@@ -106,7 +117,7 @@ sub new ($class, %o) {
         killed => {}, nginx => $o{nginx} // $ENV{SPOCR_NGINX}
                                         // '/usr/sbin/nginx',
         module => $o{module} // ($module eq '' ? '' : abs_path($module)),
-        owner => $$,
+        owner => $$, faketime => $o{faketime}, shared => "$dir",
     }, $class;
 
     die "$module is missing: run make\n" if !defined $self->{module};
@@ -116,23 +127,20 @@ sub new ($class, %o) {
 
 sub dir ($self) { $self->{path} }
 
-# A port that is free, and stays ours: a UDP socket on the same number is the
-# lock between tests that run at the same time.
-sub port ($self, $n = 1) {
-    return $self->{ports}{$n}[0] if $self->{ports}{$n};
+sub node ($self, %o) {
+    my $node = Spocr::Test->new(nginx => $self->{nginx},
+                                module => $self->{module}, %o);
+    push @{ $self->{nodes} }, $node;
 
-    for (1 .. 200) {
-        my $port = 20000 + int rand 10000;
-        my $lock = IO::Socket::INET->new(
-            Proto => 'udp', LocalAddr => "127.0.0.1:$port") or next;
-        my $probe = IO::Socket::INET->new(
-            Proto => 'tcp', LocalAddr => "127.0.0.1:$port", Listen => 1,
-            ReuseAddr => 1) or next;
-        close $probe;
-        $self->{ports}{$n} = [$port, $lock];
-        return $port;
-    }
-    die "no free port\n";
+    $node->{keys} = $self->{keys};
+    @$node{qw(of shared)} = ($self, $self->{shared});
+    copy($_, $node->{path}) or die "cannot copy $_: $!\n"
+        for map { "$self->{path}/$_" } keys %{ $self->{keyfiles} };
+    return $node;
+}
+
+sub port ($self, $n = 1) {
+    return ($self->{ports}{$n} //= Spocr::Port->new)->number;
 }
 
 sub _expand ($self, $conf, $error_log) {
@@ -143,6 +151,7 @@ sub _expand ($self, $conf, $error_log) {
     $main .= "daemon off; pid $dir/nginx.pid; "
              . "error_log $dir/$error_log notice;";
     $main .= ' user root;' if !$>;
+    $main .= join '', map { " env $_;" } sort keys %{ $self->_clock };
 
     my $http = join ' ',
         (map { "${_}_temp_path $dir/temp_$_;" }
@@ -153,7 +162,8 @@ sub _expand ($self, $conf, $error_log) {
     $conf =~ s/%%MAIN%%/$main/g;
     $conf =~ s/%%HTTP%%/$http/g;
     $conf =~ s/%%DIR%%/$dir/g;
-    $conf =~ s{%%BACKEND%%}{unix:$dir/backend.sock}g;
+    $conf =~ s{%%BACKEND%%}{unix:$self->{shared}/backend.sock}g;
+    $conf =~ s/%%REDIS%%/$self->redis->url/ge;
     $conf =~ s/%%PORT_(\d+)%%/$self->port($1)/ge;
     return $conf;
 }
@@ -169,7 +179,7 @@ sub start ($self, $conf) {
     $self->{pid} = fork // die "cannot fork: $!\n";
     if (!$self->{pid}) {
         $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE);
-        %ENV = (%ENV, $self->_sanitizers);
+        %ENV = (%ENV, $self->_sanitizers, %{ $self->_clock });
         open STDIN, '<', '/dev/null';
         open STDOUT, '>', "$dir/stdout";
         open STDERR, '>&', \*STDOUT;
@@ -191,6 +201,21 @@ sub start ($self, $conf) {
     die "nginx did not start:\n" . $self->log('stdout') . $self->log
         if $ready < 1;
     return $self;
+}
+
+# What gives nginx another wall clock.  Its workers keep only those variables
+# of the environment that the configuration names.
+sub _clock ($self) {
+    return {} if !$self->{faketime};
+
+    my ($library) = glob '/usr/lib/*/faketime/libfaketimeMT.so.1'
+        or die "libfaketime is missing: run tools/deps test\n";
+    return {
+        LD_PRELOAD => $library,
+        FAKETIME => sprintf('%+d', $self->{faketime}),
+        FAKETIME_DONT_FAKE_MONOTONIC => 1,
+        FAKETIME_DISABLE_SHM => 1,
+    };
 }
 
 # Where the sanitizers of an instrumented nginx write, and that pcre's tables
@@ -307,6 +332,7 @@ sub keyfile ($self, %o) {
             (map { $o{$_} ? ($_ => $o{$_}) : () } qw(tenants plans)),
         }));
     chmod 0600, $path;
+    $self->{keyfiles}{ $o{file} // 'keys.json' } = 1;
     return $path;
 }
 
@@ -350,8 +376,14 @@ sub load ($self, %o) {
 }
 
 sub backend ($self) {
+    return $self->{of}->backend if $self->{of};
     return $self->{backend} //= Spocr::Backend->start(
         "$self->{path}/backend.sock", "$self->{path}/backend.ledger");
+}
+
+sub redis ($self, %o) {
+    return $self->{of}->redis(%o) if $self->{of};
+    return $self->{redis} //= Spocr::Redis->new(%o);
 }
 
 sub command ($self, @argv) {
@@ -526,6 +558,7 @@ sub done ($self) {
 
 # Stops this nginx and looks for damage; done() does it for the last one.
 sub check ($self) {
+    $_->check for @{ $self->{nodes} };
     $self->stop;
     $self->{backend}->stop if $self->{backend};
 
