@@ -7,7 +7,16 @@
 #   $got->{closed}         how many requests got none
 #   $got->{ids}            each X-Request-Id that was seen
 #
-# request may be a list of byte strings: they are sent in turn.
+# request may be a list of byte strings: they are sent in turn.  More options:
+#   ports => [N, ...]      connections go to these in turn
+#   until => TIME          instead of total: none is sent after that time
+#   rate => N              so many a second at most, of all clients
+#   abort => FRACTION      so many of all hang up within 100 ms if they have
+#                          no answer by then: ->{aborted} counts them
+#   label => SUB           is called with a request's place in the list, its
+#                          answer's status, head and body; ->{labels} counts
+#                          what it returned, unless that is undef
+#   close => 1             a new connection for each request
 
 package Spocr::Load;
 
@@ -20,9 +29,12 @@ use POSIX ();
 use Time::HiRes qw(time);
 
 sub run (%o) {
-    my @requests = ref $o{request} ? @{ $o{request} } : $o{request};
     my $clients = $o{clients} // 4;
     my (@pids, @results, @starts);
+
+    $o{request} = [$o{request}] if !ref $o{request};
+    $o{ports} //= [$o{port}];
+    $o{rate} /= $clients if $o{rate};
 
     for my $i (0 .. $clients - 1) {
         pipe my $go_r, my $go_w or die "pipe: $!\n";
@@ -33,9 +45,12 @@ sub run (%o) {
             $SIG{PIPE} = 'IGNORE';
             $SIG{$_} = 'DEFAULT' for qw(TERM INT __DIE__);
             close $go_w;
-            my $share = int(($o{total} + $clients - 1 - $i) / $clients);
-            my $got = eval { _client($go_r, $res_w, $share, \@requests,
-                                     \%o) }
+            srand $$;
+            $o{total} = int(($o{total} + $clients - 1 - $i) / $clients)
+                if !$o{until};
+            $o{ports} = [@{ $o{ports} }[
+                map { ($_ + $i) % @{ $o{ports} } } 0 .. $#{ $o{ports} }]];
+            my $got = eval { _client($go_r, $res_w, \%o) }
                       // { error => "$@" };
             syswrite $res_w, JSON::PP->new->encode($got);
             POSIX::_exit(0);
@@ -51,89 +66,136 @@ sub run (%o) {
     sysread $_, my $ready, 1 for @results;
     syswrite $_, 'g' for @starts;
 
-    my %sum = (status => {}, closed => 0, ids => []);
+    my %sum = (status => {}, labels => {}, closed => 0, aborted => 0,
+               ids => []);
     for my $i (0 .. $#results) {
         local $/;
         my $text = readline $results[$i];
         waitpid $pids[$i], 0;
         my $got = JSON::PP->new->decode($text || '{"error":"no result"}');
         die "load client: $got->{error}\n" if $got->{error};
-        $sum{status}{$_} += $got->{status}{$_} for keys %{ $got->{status} };
-        $sum{closed} += $got->{closed};
+        for my $what (qw(status labels)) {
+            $sum{$what}{$_} += $got->{$what}{$_} for keys %{ $got->{$what} };
+        }
+        $sum{$_} += $got->{$_} for qw(closed aborted);
         push @{ $sum{ids} }, @{ $got->{ids} };
     }
     return \%sum;
 }
 
-sub _client ($go, $ready, $total, $requests, $o) {
+# One client process: {idle} and {busy} are connections by their handles.
+sub _client ($go, $ready, $o) {
+    my $s = { o => $o, sent => 0, opened => 0, idle => {}, busy => {},
+              select => IO::Select->new,
+              got => { status => {}, labels => {}, closed => 0, aborted => 0,
+                       ids => [] } };
     my $width = $o->{connections} // 16;
-    $width = $total if $width > $total;
-    my $until = time + ($o->{timeout} // 60);
-    my %got = (status => {}, closed => 0, ids => []);
-    my ($sent, $done) = (0, 0);
-    my %conns;
-    my $select = IO::Select->new;
+    $width = $o->{total} if !$o->{until} && $width > $o->{total};
 
-    my $open = sub {
-        my $fh = IO::Socket::INET->new(
-            Proto => 'tcp', PeerAddr => '127.0.0.1',
-            PeerPort => $o->{port}, Timeout => 10) or return;
-        $fh->blocking(0);
-        $conns{$fh} = { fh => $fh, in => '' };
-        $select->add($fh);
-        return $conns{$fh};
-    };
-    my $next = sub ($c) {
-        return if $sent >= $total;
-        my $bytes = $requests->[$sent % @$requests];
-        $sent++;
-        $c->{busy} = 1;
-        syswrite $c->{fh}, $bytes;
-    };
-
-    $open->() || die "cannot connect: $!\n" for 1 .. $width;
+    _open($s) || die "cannot connect: $!\n" for 1 .. $width;
     syswrite $ready, 'r';
     sysread $go, my $start, 1;
-    $next->($_) for values %conns;
 
-    while ($done < $total) {
-        die "timed out with " . $done . " of $total\n"
-            if time > $until;
+    $s->{start} = time;
+    my $end = ($o->{until} // time) + ($o->{timeout} // 60);
 
-        for my $fh ($select->can_read(1)) {
-            my $c = $conns{$fh};
-            my $n = sysread $fh, $c->{in}, 65536, length $c->{in};
-            next if !defined $n && ($! == EAGAIN || $! == EINTR);
+    while (1) {
+        my $now = time;
+        my $over = $o->{until} ? $now >= $o->{until}
+                               : $s->{sent} >= $o->{total};
+        last if $over && !%{ $s->{busy} };
+        die 'timed out: ' . keys(%{ $s->{busy} }) . " wait\n" if $now > $end;
 
-            while (my ($head) = $c->{in} =~ /^(.*?\r\n\r\n)/s) {
-                my ($length) = $head =~ /^Content-Length: (\d+)/mi;
-                $length //= 0;
-                last if length $c->{in} < length($head) + $length;
-                substr $c->{in}, 0, length($head) + $length, '';
-
-                my ($status) = $head =~ m{^HTTP/1.1 (\d+)};
-                my ($id) = $head =~ /^X-Request-Id: (\S+)/mi;
-                $got{status}{$status}++;
-                push @{ $got{ids} }, $id if $id;
-                $done++;
-                $c->{busy} = 0;
-                $next->($c);
-            }
-            next if $n;
-
-            # closed: what was asked and not answered is lost
-            if ($c->{busy}) { $got{closed}++; $done++ }
-            $select->remove($fh);
-            delete $conns{$fh};
-            close $fh;
-            my $new = $sent < $total ? $open->() : undef;
-            $next->($new) if $new;
-            if (!%conns && $done < $total) {
-                die "the gateway is gone\n";
-            }
-        }
+        _send($s, $now) if !$over;
+        _hang_up($s, $now) if $o->{abort};
+        _receive($s, $_) for $s->{select}->can_read(_pause($s, $now));
     }
-    return \%got;
+    return $s->{got};
+}
+
+sub _open ($s) {
+    my $ports = $s->{o}{ports};
+    my $fh = IO::Socket::INET->new(
+        Proto => 'tcp', PeerAddr => '127.0.0.1',
+        PeerPort => $ports->[$s->{opened}++ % @$ports], Timeout => 10)
+        or return;
+
+    $fh->blocking(0);
+    $s->{select}->add($fh);
+    return $s->{idle}{$fh} = { fh => $fh, in => '' };
+}
+
+sub _close ($s, $c) {
+    delete $s->{$_}{ $c->{fh} } for qw(idle busy);
+    $s->{select}->remove($c->{fh});
+    close $c->{fh};
+}
+
+# On each connection that has nothing to do, as long as it is not too early.
+sub _send ($s, $now) {
+    my ($o, $requests) = ($s->{o}, $s->{o}{request});
+
+    for my $key (keys %{ $s->{idle} }) {
+        return if !$o->{until} && $s->{sent} >= $o->{total};
+        return if $o->{rate} && $s->{sent} > $o->{rate} * ($now - $s->{start});
+
+        my $c = delete $s->{idle}{$key};
+        $c->{place} = $s->{sent}++ % @$requests;
+        $c->{hang_up} = $o->{abort} && rand() < $o->{abort}
+                        ? $now + rand(0.1) : 0;
+        $s->{busy}{$key} = $c;
+        syswrite $c->{fh}, $requests->[$c->{place}];
+    }
+}
+
+sub _hang_up ($s, $now) {
+    for my $c (grep { $_->{hang_up} && $_->{hang_up} <= $now }
+               values %{ $s->{busy} })
+    {
+        $s->{got}{aborted}++;
+        _close($s, $c);
+        _open($s) || die "cannot connect: $!\n";
+    }
+}
+
+# How long to wait for bytes: until something else is to be done.
+sub _pause ($s, $now) {
+    my $o = $s->{o};
+    return 0.005 if $o->{abort};
+    return 0.1 if !$o->{rate} || !%{ $s->{idle} };
+
+    my $next = $s->{start} + $s->{sent} / $o->{rate} - $now;
+    return $next < 0.001 ? 0.001 : $next < 0.1 ? $next : 0.1;
+}
+
+sub _receive ($s, $fh) {
+    my ($o, $got) = @$s{qw(o got)};
+    my $c = $s->{busy}{$fh} // $s->{idle}{$fh} // return;
+    my $n = sysread $fh, $c->{in}, 65536, length $c->{in};
+    return if !defined $n && ($! == EAGAIN || $! == EINTR);
+
+    while (my ($head) = $c->{in} =~ /^(.*?\r\n\r\n)/s) {
+        my ($length) = $head =~ /^Content-Length: (\d+)/mi;
+        $length //= 0;
+        last if length $c->{in} < length($head) + $length;
+        substr $c->{in}, 0, length $head, '';
+        my $body = substr $c->{in}, 0, $length, '';
+
+        my ($status) = $head =~ m{^HTTP/1.1 (\d+)};
+        my ($id) = $head =~ /^X-Request-Id: (\S+)/mi;
+        $got->{status}{$status}++;
+        push @{ $got->{ids} }, $id if $id;
+        my $label = $o->{label}
+                    && $o->{label}->($c->{place}, $status, $head, $body);
+        $got->{labels}{$label}++ if defined $label;
+        $s->{idle}{$fh} = delete $s->{busy}{$fh};
+    }
+    return if $n && !($o->{close} && $s->{idle}{$fh});
+
+    # closed: what was asked and not answered is lost
+    $got->{closed}++ if $s->{busy}{$fh};
+    _close($s, $c);
+    _open($s) || die "the gateway is gone\n";
 }
 
 1;
