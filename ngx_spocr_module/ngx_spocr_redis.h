@@ -19,8 +19,9 @@
 #include "ngx_spocr_zone.h"
 
 
-#define NGX_SPOCR_REDIS_VALUES_MAX  16      /* of one reply, without the nonce */
+#define NGX_SPOCR_REDIS_VALUES_MAX  16      /* of a reply, but the nonce */
 #define NGX_SPOCR_REDIS_KEYS_MAX    4
+#define NGX_SPOCR_REDIS_PREFIX_MAX  64      /* bytes of prefix= */
 #define NGX_SPOCR_REDIS_ARGS_MAX    16
 
 
@@ -86,7 +87,7 @@ struct ngx_spocr_redis_call_s {
     ngx_spocr_redis_result_e         result;
     const ngx_spocr_redis_reply_t   *reply;
 
-    ngx_spocr_redis_entry_t  *entry;        /* the link's; NULL: not in flight */
+    ngx_spocr_redis_entry_t  *entry;        /* the link's; NULL: it has ended */
 };
 
 
