@@ -75,8 +75,6 @@ struct ngx_spocr_keys_s {
 };
 
 
-static ngx_int_t ngx_spocr_keys_counter(ngx_spocr_keys_t *keys, u_char kind,
-    const ngx_str_t *name, u_char *counter);
 static ngx_int_t ngx_spocr_keys_copy(ngx_spocr_keys_t *keys,
     const ngx_str_t *text, ngx_str_t *copy);
 static void *ngx_spocr_keys_memory(ngx_spocr_keys_t *keys, size_t size,
@@ -161,7 +159,10 @@ ngx_spocr_keys_plan(ngx_spocr_keys_t *keys, const ngx_str_t *name)
     ngx_uint_t         made;
     ngx_spocr_plan_t  *plan;
 
-    if (ngx_spocr_keys_counter(keys, 'p', name, counter) != NGX_OK) {
+    if (keys->builder == NULL
+        || ngx_spocr_plan_counter(keys->builder->digest, name, counter)
+           != NGX_OK)
+    {
         return NULL;
     }
 
@@ -184,7 +185,10 @@ ngx_spocr_keys_tenant(ngx_spocr_keys_t *keys, const ngx_str_t *uid)
     ngx_uint_t           made;
     ngx_spocr_tenant_t  *tenant;
 
-    if (ngx_spocr_keys_counter(keys, 'u', uid, counter) != NGX_OK) {
+    if (keys->builder == NULL
+        || ngx_spocr_uid_counter(keys->builder->digest, uid, counter)
+           != NGX_OK)
+    {
         return NULL;
     }
 
@@ -209,7 +213,10 @@ ngx_spocr_keys_add(ngx_spocr_keys_t *keys, const ngx_spocr_key_t *key,
     ngx_spocr_key_t      *new;
     ngx_spocr_builder_t  *b;
 
-    if (ngx_spocr_keys_counter(keys, 'k', &key->id, counter) != NGX_OK) {
+    if (keys->builder == NULL
+        || ngx_spocr_key_counter(keys->builder->digest, &key->id, counter)
+           != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -464,34 +471,6 @@ ngx_spocr_keys_limit_name_find(const ngx_spocr_keys_t *keys,
     const ngx_str_t *name)
 {
     return ngx_spocr_name_find(&keys->limit_names, name);
-}
-
-
-/* The kind keeps a key, a uid and a plan of one name apart. */
-
-static ngx_int_t
-ngx_spocr_keys_counter(ngx_spocr_keys_t *keys, u_char kind,
-    const ngx_str_t *name, u_char *counter)
-{
-    u_char  text[2 + NGX_SPOCR_NAME_LEN_MAX], out[NGX_SPOCR_DIGEST_LEN];
-
-    if (keys->builder == NULL || name->len > NGX_SPOCR_NAME_LEN_MAX) {
-        return NGX_ERROR;
-    }
-
-    text[0] = kind;
-    text[1] = ':';
-    memcpy(text + 2, name->data, name->len);
-
-    if (ngx_spocr_digest(keys->builder->digest, text, 2 + name->len, out)
-        != NGX_OK)
-    {
-        return NGX_ERROR;
-    }
-
-    memcpy(counter, out, NGX_SPOCR_COUNTER_ID_LEN);
-
-    return NGX_OK;
 }
 
 

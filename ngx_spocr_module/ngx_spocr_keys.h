@@ -53,8 +53,9 @@ typedef struct {
 
 
 /*
- * A counter is the name of a key's or tenant's counters in the zone: the
- * first bytes of SHA-256("k:" id), ("u:" uid); of a plan it is its index only.
+ * A counter is the name of a key's or tenant's counters: the first bytes of
+ * SHA-256("k:" id), SHA-256(uid); of a plan it is its index only.  "k:1" may
+ * be a uid, too, so who keeps both kinds in one place tells them apart.
  */
 
 typedef struct {
@@ -142,6 +143,14 @@ ngx_int_t ngx_spocr_keys_add(ngx_spocr_keys_t *keys,
 ngx_int_t ngx_spocr_keys_scope(ngx_spocr_keys_t *keys, const ngx_str_t *name);
 ngx_int_t ngx_spocr_keys_limit_name(ngx_spocr_keys_t *keys,
     const ngx_str_t *name);
+
+/* The counter of a key's id, of a uid, of a plan: NGX_OK or NGX_ERROR. */
+ngx_int_t ngx_spocr_key_counter(ngx_spocr_digest_t *digest,
+    const ngx_str_t *id, u_char *counter);
+ngx_int_t ngx_spocr_uid_counter(ngx_spocr_digest_t *digest,
+    const ngx_str_t *uid, u_char *counter);
+ngx_int_t ngx_spocr_plan_counter(ngx_spocr_digest_t *digest,
+    const ngx_str_t *name, u_char *counter);
 
 /*
  * Makes the index that ngx_spocr_keys_find() reads, and frees what only the

@@ -190,6 +190,11 @@ test_build(void)
               ngx_spocr_keys_key(keys, 0)->counter,
               NGX_SPOCR_COUNTER_ID_LEN) != 0, "counters of key and uid");
 
+    /* the names of a uid's counters in Redis are made of the same digest */
+    ok(memcmp(acme->counter, "\xfb\x54\x70\xac\xf0\xaa\x43\x6d"
+                             "\xaa\xa6\xcd\xa3\x7b\x59\x5f\x53",
+              NGX_SPOCR_COUNTER_ID_LEN) == 0, "a uid's is its SHA-256");
+
     is_int(ngx_spocr_keys_finish(keys), NGX_OK, "finish");
 
     is_int(ngx_spocr_keys_count(keys), 2, "two keys");
