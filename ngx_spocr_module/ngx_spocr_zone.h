@@ -23,6 +23,7 @@
 #define NGX_SPOCR_ZONE_MIN         65536
 #define NGX_SPOCR_ZONE_ID_LEN      16
 #define NGX_SPOCR_ZONE_TOTALS_MAX  192
+#define NGX_SPOCR_ZONE_NUMBERS     0x1000000    /* of windows, then again */
 
 
 typedef struct ngx_spocr_zone_s  ngx_spocr_zone_t;
@@ -129,6 +130,10 @@ void ngx_spocr_zone_notice_all(ngx_spocr_zone_t *zone);
  */
 ngx_int_t ngx_spocr_zone_hold(ngx_spocr_zone_t *zone, ngx_msec_t ttl);
 void ngx_spocr_zone_let_go(ngx_spocr_zone_t *zone);
+
+/* What the holder says, and for the pages: whether notices are heard. */
+void ngx_spocr_zone_subscribed(ngx_spocr_zone_t *zone, ngx_uint_t yes);
+ngx_uint_t ngx_spocr_zone_hears(ngx_spocr_zone_t *zone);
 
 /*
  * Whether a line may be logged that all the node's workers would write: one

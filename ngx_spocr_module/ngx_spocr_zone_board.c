@@ -66,7 +66,11 @@ ngx_spocr_zone_hold(ngx_spocr_zone_t *zone, ngx_msec_t ttl)
     if (sh->holder == ngx_pid
         || (ngx_msec_int_t) (sh->held - ngx_current_msec) <= 0)
     {
-        sh->holder = ngx_pid;
+        if (sh->holder != ngx_pid) {
+            sh->holder = ngx_pid;
+            sh->subscribed = 0;
+        }
+
         sh->held = ngx_current_msec + ttl;
         rc = NGX_OK;
     }
@@ -89,9 +93,46 @@ ngx_spocr_zone_let_go(ngx_spocr_zone_t *zone)
     if (sh->holder == ngx_pid) {
         sh->holder = 0;
         sh->held = ngx_current_msec;
+        sh->subscribed = 0;
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+void
+ngx_spocr_zone_subscribed(ngx_spocr_zone_t *zone, ngx_uint_t yes)
+{
+    ngx_spocr_zone_shm_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    if (sh->holder == ngx_pid) {
+        sh->subscribed = yes;
+    }
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+}
+
+
+ngx_uint_t
+ngx_spocr_zone_hears(ngx_spocr_zone_t *zone)
+{
+    ngx_uint_t             hears;
+    ngx_spocr_zone_shm_t  *sh;
+
+    sh = zone->sh;
+
+    ngx_shmtx_lock(&zone->shpool->mutex);
+
+    hears = sh->subscribed
+            && (ngx_msec_int_t) (sh->held - ngx_current_msec) > 0;
+
+    ngx_shmtx_unlock(&zone->shpool->mutex);
+
+    return hears;
 }
 
 

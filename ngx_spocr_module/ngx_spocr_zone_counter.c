@@ -32,7 +32,6 @@
  */
 
 #define NGX_SPOCR_ZONE_SLACK_MAX     255
-#define NGX_SPOCR_ZONE_NUMBERS       0x1000000
 
 #define ngx_spocr_zone_note(number, slack)                                    \
     (((number) << 8) | (uint32_t) (slack))

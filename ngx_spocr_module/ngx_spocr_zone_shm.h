@@ -64,6 +64,7 @@ typedef struct {
     /* who holds the subscription, and until when; under the lock */
     ngx_pid_t              holder;
     ngx_msec_t             held;
+    ngx_uint_t             subscribed;
 
     ngx_spocr_topic_t      topics[NGX_SPOCR_ZONE_TOPICS];     /* likewise */
 

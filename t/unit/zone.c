@@ -676,8 +676,18 @@ test_hold(void)
     ngx_pid++;
     is_int(ngx_spocr_zone_hold(zone, 750), NGX_DECLINED, "the next one waits");
 
+    ngx_spocr_zone_subscribed(zone, 1);
+    is_int(ngx_spocr_zone_hears(zone), 0, "who only waits hears nothing");
+
+    ngx_pid--;
+    ngx_spocr_zone_subscribed(zone, 1);
+    is_int(ngx_spocr_zone_hears(zone), 1, "the holder does");
+    ngx_pid++;
+
     set_clock(6000750, 100750);
+    is_int(ngx_spocr_zone_hears(zone), 0, "as long as it is there");
     is_int(ngx_spocr_zone_hold(zone, 750), NGX_OK, "until its time is up");
+    is_int(ngx_spocr_zone_hears(zone), 0, "the next one has to subscribe");
 
     ngx_pid--;
     ngx_spocr_zone_let_go(zone);
