@@ -1,64 +1,65 @@
 #!lua name=spocr_v1
 
--- The gateway's functions in Redis 7.0 or newer, or Valkey.
+-- What the gateway calls in Redis (7.0 or newer, or Valkey).
 --
--- Each call carries a nonce, which the answer repeats first.  Time is Redis'
--- own (TIME is read once in a call, and does not change during it), so the
--- clocks of the gateways do not matter.  Names end in a version, and a change
--- of meaning makes a new one: two releases can run side by side.
+-- Each call carries a nonce, and its answer begins with it: a late answer to
+-- another call is known by that.  Time is Redis' own, so the clocks of the
+-- gateways do not matter.
+--
+-- The names end in a version, and a change of meaning makes a new one: two
+-- releases of the gateway run side by side on one Redis.
 
 local VERSION = 1
 
--- A key expires only when now is past its time, and that is a millisecond
--- late: so the window's number stands in the value, and what is compared.
+
+-- Read once in a call: in Redis 7.0 it goes on while a function runs.
 
 local function now_ms()
-    local t = redis.call('TIME')
+    local time = redis.call('TIME')
 
-    return tonumber(t[1]) * 1000 + math.floor(tonumber(t[2]) / 1000)
+    return time[1] * 1000 + math.floor(time[2] / 1000)
 end
 
 
--- How many were taken in the window: what is stored, or what a gateway was
--- told in this same window before a Redis lost it.
+-- A counter is "WINDOW:COUNT".  It counts for the window whose number it
+-- names.  Expiry only cleans up: Redis takes a key away a millisecond after
+-- its time, so a bare number would still be there when the next window opens.
+--
+-- What is no such text counts as nothing, and is written over.
 
-local function taken(key, window, told)
-    local value = redis.call('GET', key)
-    local number, count
+local function taken(text, window)
+    local number, count = string.match(text or '', '^(%d+):(%d+)$')
 
-    if value then
-        number, count = string.match(value, '^(%d+):(%d+)$')
-    end
-
-    if tonumber(number) ~= window then
-        return told
-    end
-
-    return math.max(tonumber(count), told)
+    return tonumber(number) == window and tonumber(count) or 0
 end
 
 
 -- KEYS  the counters of the key and of its uid
--- ARGV  nonce, limit of the key, limit of the uid (0: none), width in ms,
---       the window that the gateway knows of, its counts of key and uid
+-- ARGV  nonce, limit of the key, limit of the uid (0: unlimited, not counted),
+--       width of the window in ms, and what the gateway was told last: the
+--       window's number (its lower 24 bits), counts of the key and of the uid
 --
--- Takes one of both, or nothing of any: nonce, levels that refuse (1 the key,
--- 2 the uid), both counts, ms left of the window, the window's number
+-- Takes one from both, or nothing from any.  Answers: nonce, who refuses (1
+-- the key, 2 the uid, 3 both), counts of the key and of the uid, ms until the
+-- window ends, the window's number.
+--
+-- A count that a gateway was told in this window is valid where Redis has
+-- lost it: in a restart, or with the node that it was on.
 
 local function limit(keys, args)
-    local now = now_ms()
-    local width = tonumber(args[4])
-    local window = math.floor(now / width)
-    local left = width - now % width
-    local told = tonumber(args[5]) == window % 16777216
-    local counts, refused = {}, 0
+    local width, now = tonumber(args[4]), now_ms()
+    local passed = now % width
+    local window = (now - passed) / width
+    local told = tonumber(args[5]) == window % 2^24
+    local texts = redis.call('MGET', keys[1], keys[2])
+    local counts, refused = { 0, 0 }, 0
 
     for i = 1, 2 do
-        local max = tonumber(args[1 + i])
+        local max = tonumber(args[i + 1])
 
         if max > 0 then
-            counts[i] = taken(keys[i], window,
-                              told and tonumber(args[5 + i]) or 0)
+            counts[i] = math.max(taken(texts[i], window),
+                                 told and tonumber(args[i + 5]) or 0)
             if counts[i] >= max then
                 refused = refused + i
             end
@@ -66,37 +67,39 @@ local function limit(keys, args)
     end
 
     for i = 1, 2 do
-        if refused == 0 and counts[i] then
+        if refused == 0 and tonumber(args[i + 1]) > 0 then
             counts[i] = counts[i] + 1
             redis.call('SET', keys[i],
-                       string.format('%.0f:%.0f', window, counts[i]),
-                       'PX', left + 1000)
+                       string.format('%d:%d', window, counts[i]),
+                       'PX', width - passed + 1000)
         end
     end
 
-    return { args[1], refused, counts[1] or 0, counts[2] or 0, left, window }
+    return { args[1], refused, counts[1], counts[2], width - passed, window }
 end
 
 
+-- KEYS  records
 -- ARGV  nonce
 --
--- The values of all KEYS
+-- Answers: nonce, and the value of each key, or nil.
 
 local function get(keys, args)
-    local values = redis.call('MGET', unpack(keys))
-
-    return { args[1], unpack(values, 1, #keys) }
+    return { args[1], unpack(redis.call('MGET', unpack(keys)), 1, #keys) }
 end
 
 
 -- ARGV  nonce
 --
--- nonce, the library's version, Redis TIME in ms
+-- Answers: nonce, the version, and Redis' time in ms.
 
 local function hello(_, args)
     return { args[1], VERSION, now_ms() }
 end
 
+
+-- allow-oom: counters are small and short-lived, and a limit that fails when
+-- memory is full would fail when it is needed most.
 
 redis.register_function{
     function_name = 'spocr_v1_limit',
