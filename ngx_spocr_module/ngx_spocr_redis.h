@@ -121,6 +121,13 @@ typedef struct {
 } ngx_spocr_redis_wait_t;
 
 
+/* What a worker says of its link with ngx_spocr_zone_state(). */
+typedef enum {
+    NGX_SPOCR_REDIS_STATE_READY = 1,
+    NGX_SPOCR_REDIS_STATE_AWAY
+} ngx_spocr_redis_state_e;
+
+
 /* The totals that the link counts, from the number that it was given on. */
 typedef enum {
     NGX_SPOCR_REDIS_TOTAL_OK = 0,           /* calls by how they ended */
