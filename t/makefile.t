@@ -99,6 +99,11 @@ like $out, qr/ngx_spocr_id\.c:\d+.*nonsense/, 'says which, and where';
 isnt $exit, 0, 'make NGX_SRC= without a source tree';
 like $out, qr/No nginx headers in \/nonexistent/, 'says so';
 
+($exit, $out) = make(q{CC='cc -D__HIREDIS_H'});
+isnt $exit, 0, 'make, where hiredis has no such functions';
+like $out, qr/ngx_spocr_module needs hiredis \(libhiredis-dev\)/,
+    'names the package';
+
 is((make('clean'))[0], 0, 'make clean');
 ok !-e "$copy/build", 'removes build/';
 
