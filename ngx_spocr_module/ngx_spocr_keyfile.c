@@ -81,6 +81,8 @@ ngx_spocr_keyfile_read(ngx_spocr_read_pt read, void *rdata,
         file->entry.keys = keys;
         file->entry.parser = &file->parser;
         file->entry.err = err;
+        file->entry.record = 0;
+        file->entry.unknown = 0;
         file->entry.line = 0;
         file->entry.list = NULL;
 

@@ -15,10 +15,6 @@
 #include "ngx_spocr_keyfile_fields.h"
 
 
-static ngx_spocr_value_t *ngx_spocr_entry_load(ngx_spocr_entry_t *entry,
-    u_char *text, size_t len);
-static ngx_int_t ngx_spocr_entry_fields(ngx_spocr_fields_t *fields,
-    const ngx_spocr_field_t *known, const ngx_spocr_value_t *object);
 static ngx_int_t ngx_spocr_entry_limits(ngx_spocr_fields_t *fields,
     const ngx_spocr_limits_set_t **limits);
 static ngx_int_t ngx_spocr_entry_add(ngx_spocr_fields_t *fields);
@@ -27,31 +23,22 @@ static ngx_int_t ngx_spocr_entry_add(ngx_spocr_fields_t *fields);
 ngx_int_t
 ngx_spocr_entry_key(ngx_spocr_entry_t *entry, u_char *text, size_t len)
 {
-    ngx_spocr_value_t   *object, *id;
-    ngx_spocr_fields_t   fields;
+    ngx_spocr_fields_t  fields;
 
-    object = ngx_spocr_entry_load(entry, text, len);
-    if (object == NULL) {
-        return NGX_ERROR;
-    }
-
-    id = ngx_spocr_value_member(object, "id");
-
-    if (id && id->type == NGX_SPOCR_STRING
-        && ngx_spocr_field_name_ok(&id->text))
-    {
-        entry->id = id->text;
-    }
-
-    memset(&fields, 0, offsetof(ngx_spocr_fields_t, named));
-    fields.entry = entry;
+    ngx_spocr_fields_init(&fields, entry);
     fields.in_key = 1;
     fields.flags = NGX_SPOCR_KEY_ALL_SCOPES;
 
-    if (ngx_spocr_entry_fields(&fields, ngx_spocr_key_fields, object)
+    if (ngx_spocr_fields_read(&fields, ngx_spocr_key_fields, text, len)
         != NGX_OK)
     {
         return NGX_ERROR;
+    }
+
+    fields.key.tenant = ngx_spocr_keys_tenant(entry->keys, &fields.uid);
+
+    if (fields.key.tenant == NULL) {
+        return ngx_spocr_entry_fail(entry, "out of memory");
     }
 
     return ngx_spocr_entry_add(&fields);
@@ -70,7 +57,6 @@ ngx_spocr_entry_add(ngx_spocr_fields_t *fields)
     key->flags = fields->flags;
 
     if (fields->limits.main.key || fields->limits.nnamed) {
-        fields->limits.named = fields->named;
         key->limits = &fields->limits;
     }
 
@@ -101,7 +87,6 @@ ngx_int_t
 ngx_spocr_entry_tenant(ngx_spocr_entry_t *entry, const ngx_str_t *uid,
     u_char *text, size_t len)
 {
-    ngx_spocr_value_t   *object;
     ngx_spocr_fields_t   fields;
     ngx_spocr_tenant_t  *tenant;
 
@@ -121,22 +106,27 @@ ngx_spocr_entry_tenant(ngx_spocr_entry_t *entry, const ngx_str_t *uid,
 
     tenant->defined = 1;
 
-    object = ngx_spocr_entry_load(entry, text, len);
-    if (object == NULL) {
-        return NGX_ERROR;
-    }
+    ngx_spocr_fields_init(&fields, entry);
 
-    memset(&fields, 0, offsetof(ngx_spocr_fields_t, named));
-    fields.entry = entry;
-
-    if (ngx_spocr_entry_fields(&fields, ngx_spocr_tenant_fields, object)
+    if (ngx_spocr_fields_read(&fields, ngx_spocr_tenant_fields, text, len)
         != NGX_OK)
     {
         return NGX_ERROR;
     }
 
-    tenant->plan = fields.plan;
     tenant->flags = fields.flags;
+
+    if (fields.plan.len) {
+        tenant->plan = ngx_spocr_keys_plan(entry->keys, &fields.plan);
+
+        if (tenant->plan == NULL) {
+            return ngx_spocr_entry_fail(entry, "out of memory");
+        }
+
+        if (tenant->plan->line == 0) {
+            tenant->plan->line = (uint32_t) entry->line;
+        }
+    }
 
     return ngx_spocr_entry_limits(&fields, &tenant->limits);
 }
@@ -147,7 +137,6 @@ ngx_spocr_entry_plan(ngx_spocr_entry_t *entry, const ngx_str_t *name,
     u_char *text, size_t len)
 {
     ngx_spocr_plan_t    *plan;
-    ngx_spocr_value_t   *object;
     ngx_spocr_fields_t   fields;
 
     if (!ngx_spocr_field_name_ok(name)) {
@@ -166,15 +155,9 @@ ngx_spocr_entry_plan(ngx_spocr_entry_t *entry, const ngx_str_t *name,
 
     plan->defined = 1;
 
-    object = ngx_spocr_entry_load(entry, text, len);
-    if (object == NULL) {
-        return NGX_ERROR;
-    }
+    ngx_spocr_fields_init(&fields, entry);
 
-    memset(&fields, 0, offsetof(ngx_spocr_fields_t, named));
-    fields.entry = entry;
-
-    if (ngx_spocr_entry_fields(&fields, ngx_spocr_plan_fields, object)
+    if (ngx_spocr_fields_read(&fields, ngx_spocr_plan_fields, text, len)
         != NGX_OK)
     {
         return NGX_ERROR;
@@ -199,85 +182,9 @@ ngx_spocr_entry_limits(ngx_spocr_fields_t *fields,
         return NGX_OK;
     }
 
-    set->named = fields->named;
-
     *limits = ngx_spocr_keys_limits(fields->entry->keys, set);
     if (*limits == NULL) {
         return ngx_spocr_entry_fail(fields->entry, "out of memory");
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_spocr_value_t *
-ngx_spocr_entry_load(ngx_spocr_entry_t *entry, u_char *text, size_t len)
-{
-    char                 quoted[NGX_SPOCR_QUOTE_MAX];
-    ngx_spocr_value_t   *object;
-    ngx_spocr_parser_t  *parser;
-
-    parser = entry->parser;
-
-    object = ngx_spocr_value_parse(parser, text, len, entry->line);
-
-    if (object == NULL) {
-        entry->line = parser->line;
-
-        if (parser->twice.data) {
-            ngx_spocr_entry_quote(quoted, &parser->twice);
-            (void) ngx_spocr_entry_fail(entry, "field %s stands twice",
-                                        quoted);
-        } else {
-            (void) ngx_spocr_entry_fail(entry, "%s", parser->error);
-        }
-
-        return NULL;
-    }
-
-    if (object->type != NGX_SPOCR_OBJECT) {
-        (void) ngx_spocr_entry_fail(entry, "must be an object");
-        return NULL;
-    }
-
-    return object;
-}
-
-
-static ngx_int_t
-ngx_spocr_entry_fields(ngx_spocr_fields_t *fields,
-    const ngx_spocr_field_t *known, const ngx_spocr_value_t *object)
-{
-    char                      quoted[NGX_SPOCR_QUOTE_MAX];
-    ngx_spocr_value_t        *value;
-    const ngx_spocr_field_t  *field;
-
-    for (value = object->child; value; value = value->next) {
-
-        for (field = known; field->name; field++) {
-            if (strcmp(field->name, (char *) value->name.data) == 0) {
-                break;
-            }
-        }
-
-        if (field->name == NULL) {
-            ngx_spocr_entry_quote(quoted, &value->name);
-            return ngx_spocr_entry_fail(fields->entry, "unknown field %s",
-                                        quoted);
-        }
-
-        if (field->set(fields, field->name, value) != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    for (field = known; field->name; field++) {
-        if (field->required
-            && ngx_spocr_value_member(object, field->name) == NULL)
-        {
-            return ngx_spocr_entry_fail(fields->entry, "\"%s\" is missing",
-                                        field->name);
-        }
     }
 
     return NGX_OK;

@@ -2,7 +2,8 @@
 /*
  * One entry of a key file, as text, to a record of the table.
  *
- * Layer 0, private to ngx_spocr_keyfile.c.
+ * Layer 0, private to ngx_spocr_keyfile.c and ngx_spocr_keyrecord.c, which
+ * reads the same entries one by one, as Redis has them.
  */
 
 #ifndef _NGX_SPOCR_KEYFILE_ENTRY_H_INCLUDED_
@@ -19,9 +20,16 @@
 
 
 typedef struct {
-    ngx_spocr_keys_t            *keys;
+    ngx_spocr_keys_t            *keys;        /* of a file: what is read goes
+                                               * there; else only its names of
+                                               * scopes and limits count */
     ngx_spocr_parser_t          *parser;
     ngx_spocr_keyfile_error_t   *err;
+
+    unsigned                     record:1;    /* from Redis: what is not known
+                                               * is passed over */
+    unsigned                     unknown:1;   /* and that was done; *err says
+                                               * with what */
 
     ngx_uint_t                   line;        /* where the entry begins */
 

@@ -2,10 +2,11 @@
 /*
  * What may stand in a plan, a tenant and a key, and what each field means.
  *
- * Called by ngx_spocr_keyfile_entry.c, through the tables.
+ * Called by ngx_spocr_keyfile_entry.c and ngx_spocr_keyrecord.c.
  *
- * Invariant: what is not in a table is refused, and no value is repeated in a
- * message unless it went through ngx_spocr_entry_quote().
+ * Invariant: what is not in a table is refused in a file, and has no effect in
+ * Redis; no value is repeated in a message unless it went through
+ * ngx_spocr_entry_quote().
  */
 
 
@@ -14,6 +15,13 @@
 #include "ngx_spocr_keyfile_fields.h"
 
 
+static ngx_spocr_value_t *ngx_spocr_fields_object(ngx_spocr_fields_t *fields,
+    u_char *text, size_t len);
+
+static ngx_int_t ngx_spocr_field_version(ngx_spocr_fields_t *fields,
+    const char *name, ngx_spocr_value_t *value);
+static ngx_int_t ngx_spocr_field_self(ngx_spocr_fields_t *fields,
+    const char *name, ngx_spocr_value_t *value);
 static ngx_int_t ngx_spocr_field_id(ngx_spocr_fields_t *fields,
     const char *name, ngx_spocr_value_t *value);
 static ngx_int_t ngx_spocr_field_digest(ngx_spocr_fields_t *fields,
@@ -23,8 +31,6 @@ static ngx_int_t ngx_spocr_field_uid(ngx_spocr_fields_t *fields,
 static ngx_int_t ngx_spocr_field_text(ngx_spocr_fields_t *fields,
     const char *name, ngx_spocr_value_t *value);
 static ngx_int_t ngx_spocr_field_scopes(ngx_spocr_fields_t *fields,
-    const char *name, ngx_spocr_value_t *value);
-static ngx_int_t ngx_spocr_field_limits(ngx_spocr_fields_t *fields,
     const char *name, ngx_spocr_value_t *value);
 static ngx_int_t ngx_spocr_field_key_status(ngx_spocr_fields_t *fields,
     const char *name, ngx_spocr_value_t *value);
@@ -47,43 +53,168 @@ static ngx_int_t ngx_spocr_field_name(ngx_spocr_fields_t *fields,
     const char *name, ngx_spocr_value_t *value, ngx_str_t *str);
 static ngx_int_t ngx_spocr_field_date(ngx_spocr_fields_t *fields,
     const char *name, ngx_spocr_value_t *value, int64_t *seconds);
-static ngx_int_t ngx_spocr_field_named(ngx_spocr_fields_t *fields,
-    const ngx_spocr_value_t *value);
-static ngx_int_t ngx_spocr_field_level(ngx_spocr_fields_t *fields,
-    const char *limit, const char *level, ngx_spocr_value_t *value,
-    ngx_spocr_limits_t *limits);
-static ngx_int_t ngx_spocr_field_names_full(ngx_spocr_fields_t *fields,
-    const ngx_str_t *last, const char *what);
 
 
 const ngx_spocr_field_t  ngx_spocr_key_fields[] = {
-    { "id",           ngx_spocr_field_id,             1 },
-    { "sha256",       ngx_spocr_field_digest,         1 },
-    { "uid",          ngx_spocr_field_uid,            1 },
-    { "name",         ngx_spocr_field_text,           0 },
-    { "scopes",       ngx_spocr_field_scopes,         0 },
-    { "limits",       ngx_spocr_field_limits,         0 },
-    { "status",       ngx_spocr_field_key_status,     0 },
-    { "expiresAt",    ngx_spocr_field_expires,        0 },
-    { "createdAt",    ngx_spocr_field_created,        0 },
-    { "rotatedFrom",  ngx_spocr_field_rotated,        0 },
-    { "meta",         ngx_spocr_field_meta,           0 },
-    { NULL, NULL, 0 }
+    { "version",      ngx_spocr_field_version,        NGX_SPOCR_IN_RECORD, 0 },
+    { "id",           ngx_spocr_field_id,             NGX_SPOCR_IN_BOTH,   1 },
+    { "sha256",       ngx_spocr_field_digest,         NGX_SPOCR_IN_FILE,   1 },
+    { "uid",          ngx_spocr_field_uid,            NGX_SPOCR_IN_BOTH,   1 },
+    { "name",         ngx_spocr_field_text,           NGX_SPOCR_IN_BOTH,   0 },
+    { "scopes",       ngx_spocr_field_scopes,         NGX_SPOCR_IN_BOTH,   0 },
+    { "limits",       ngx_spocr_field_limits,         NGX_SPOCR_IN_BOTH,   0 },
+    { "status",       ngx_spocr_field_key_status,     NGX_SPOCR_IN_BOTH,   0 },
+    { "expiresAt",    ngx_spocr_field_expires,        NGX_SPOCR_IN_BOTH,   0 },
+    { "createdAt",    ngx_spocr_field_created,        NGX_SPOCR_IN_BOTH,   0 },
+    { "rotatedFrom",  ngx_spocr_field_rotated,        NGX_SPOCR_IN_BOTH,   0 },
+    { "meta",         ngx_spocr_field_meta,           NGX_SPOCR_IN_BOTH,   0 },
+    { NULL, NULL, 0, 0 }
 };
 
 
 const ngx_spocr_field_t  ngx_spocr_tenant_fields[] = {
-    { "plan",         ngx_spocr_field_plan,           0 },
-    { "limits",       ngx_spocr_field_limits,         0 },
-    { "status",       ngx_spocr_field_tenant_status,  0 },
-    { NULL, NULL, 0 }
+    { "version",      ngx_spocr_field_version,        NGX_SPOCR_IN_RECORD, 0 },
+    { "uid",          ngx_spocr_field_self,           NGX_SPOCR_IN_RECORD, 0 },
+    { "plan",         ngx_spocr_field_plan,           NGX_SPOCR_IN_BOTH,   0 },
+    { "limits",       ngx_spocr_field_limits,         NGX_SPOCR_IN_BOTH,   0 },
+    { "status",       ngx_spocr_field_tenant_status,  NGX_SPOCR_IN_BOTH,   0 },
+    { NULL, NULL, 0, 0 }
 };
 
 
 const ngx_spocr_field_t  ngx_spocr_plan_fields[] = {
-    { "limits",       ngx_spocr_field_limits,         0 },
-    { NULL, NULL, 0 }
+    { "version",      ngx_spocr_field_version,        NGX_SPOCR_IN_RECORD, 0 },
+    { "name",         ngx_spocr_field_self,           NGX_SPOCR_IN_RECORD, 0 },
+    { "limits",       ngx_spocr_field_limits,         NGX_SPOCR_IN_BOTH,   0 },
+    { NULL, NULL, 0, 0 }
 };
+
+
+void
+ngx_spocr_fields_init(ngx_spocr_fields_t *fields, ngx_spocr_entry_t *entry)
+{
+    memset(fields, 0, offsetof(ngx_spocr_fields_t, named));
+
+    fields->entry = entry;
+    fields->limits.named = fields->named;
+}
+
+
+ngx_int_t
+ngx_spocr_fields_read(ngx_spocr_fields_t *fields,
+    const ngx_spocr_field_t *known, u_char *text, size_t len)
+{
+    unsigned                  here;
+    ngx_int_t                 rc;
+    ngx_spocr_value_t        *object, *value;
+    const ngx_spocr_field_t  *field;
+
+    object = ngx_spocr_fields_object(fields, text, len);
+    if (object == NULL) {
+        return NGX_ERROR;
+    }
+
+    here = fields->entry->record ? NGX_SPOCR_IN_RECORD : NGX_SPOCR_IN_FILE;
+
+    for (value = object->child; value; value = value->next) {
+
+        for (field = known; field->name; field++) {
+            if ((field->in & here)
+                && strcmp(field->name, (char *) value->name.data) == 0)
+            {
+                break;
+            }
+        }
+
+        rc = field->name ? field->set(fields, field->name, value)
+                         : ngx_spocr_field_unknown(fields, "", &value->name);
+
+        if (rc != NGX_OK) {
+            return NGX_ERROR;
+        }
+    }
+
+    for (field = known; field->name; field++) {
+        if (field->required
+            && (field->in & here)
+            && ngx_spocr_value_member(object, field->name) == NULL)
+        {
+            return ngx_spocr_entry_fail(fields->entry, "\"%s\" is missing",
+                                        field->name);
+        }
+    }
+
+    return NGX_OK;
+}
+
+
+static ngx_spocr_value_t *
+ngx_spocr_fields_object(ngx_spocr_fields_t *fields, u_char *text, size_t len)
+{
+    char                 quoted[NGX_SPOCR_QUOTE_MAX];
+    ngx_spocr_entry_t   *entry;
+    ngx_spocr_value_t   *object, *id;
+    ngx_spocr_parser_t  *parser;
+
+    entry = fields->entry;
+    parser = entry->parser;
+
+    object = ngx_spocr_value_parse(parser, text, len, entry->line);
+
+    if (object == NULL) {
+        entry->line = parser->line;
+
+        if (parser->twice.data) {
+            ngx_spocr_entry_quote(quoted, &parser->twice);
+            (void) ngx_spocr_entry_fail(entry, "field %s stands twice",
+                                        quoted);
+        } else {
+            (void) ngx_spocr_entry_fail(entry, "%s", parser->error);
+        }
+
+        return NULL;
+    }
+
+    if (object->type != NGX_SPOCR_OBJECT) {
+        (void) ngx_spocr_entry_fail(entry, "must be an object");
+        return NULL;
+    }
+
+    id = fields->in_key ? ngx_spocr_value_member(object, "id") : NULL;
+
+    if (id && id->type == NGX_SPOCR_STRING
+        && ngx_spocr_field_name_ok(&id->text))
+    {
+        entry->id = id->text;
+    }
+
+    return object;
+}
+
+
+/*
+ * A newer release may have written the record: what it means by the field is
+ * not known here, and no reason to refuse the key.
+ */
+
+ngx_int_t
+ngx_spocr_field_unknown(ngx_spocr_fields_t *fields, const char *where,
+    const ngx_str_t *name)
+{
+    char  quoted[NGX_SPOCR_QUOTE_MAX];
+
+    ngx_spocr_entry_quote(quoted, name);
+
+    (void) ngx_spocr_entry_fail(fields->entry, "%sunknown field %s", where,
+                                quoted);
+
+    if (fields->entry->record) {
+        fields->entry->unknown = 1;
+        return NGX_OK;
+    }
+
+    return NGX_ERROR;
+}
 
 
 ngx_uint_t
@@ -100,6 +231,39 @@ static ngx_uint_t
 ngx_spocr_field_is_key(const ngx_str_t *text)
 {
     return text->len >= 6 && memcmp(text->data, "spocr_", 6) == 0;
+}
+
+
+static ngx_int_t
+ngx_spocr_field_version(ngx_spocr_fields_t *fields, const char *name,
+    ngx_spocr_value_t *value)
+{
+    if (value->type != NGX_SPOCR_INTEGER
+        || value->integer != NGX_SPOCR_KEYFILE_VERSION)
+    {
+        return ngx_spocr_entry_fail(fields->entry, "\"%s\" must be %d", name,
+                                    NGX_SPOCR_KEYFILE_VERSION);
+    }
+
+    return NGX_OK;
+}
+
+
+/* The record's own name: one that was stored under another's is wrong. */
+
+static ngx_int_t
+ngx_spocr_field_self(ngx_spocr_fields_t *fields, const char *name,
+    ngx_spocr_value_t *value)
+{
+    if (value->type != NGX_SPOCR_STRING
+        || value->text.len != fields->self->len
+        || memcmp(value->text.data, fields->self->data, value->text.len) != 0)
+    {
+        return ngx_spocr_entry_fail(fields->entry, "\"%s\" must be the one "
+                                    "that the record is stored under", name);
+    }
+
+    return NGX_OK;
 }
 
 
@@ -142,19 +306,7 @@ static ngx_int_t
 ngx_spocr_field_uid(ngx_spocr_fields_t *fields, const char *name,
     ngx_spocr_value_t *value)
 {
-    ngx_str_t  uid;
-
-    if (ngx_spocr_field_name(fields, name, value, &uid) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    fields->key.tenant = ngx_spocr_keys_tenant(fields->entry->keys, &uid);
-
-    if (fields->key.tenant == NULL) {
-        return ngx_spocr_entry_fail(fields->entry, "out of memory");
-    }
-
-    return NGX_OK;
+    return ngx_spocr_field_name(fields, name, value, &fields->uid);
 }
 
 
@@ -219,7 +371,16 @@ ngx_spocr_field_scopes(ngx_spocr_fields_t *fields, const char *name,
             return NGX_ERROR;
         }
 
-        n = ngx_spocr_keys_scope(fields->entry->keys, &str);
+        if (fields->entry->record) {
+            n = ngx_spocr_keys_scope_find(fields->entry->keys, &str);
+
+            if (n < 0) {
+                continue;       /* which no location asks for */
+            }
+
+        } else {
+            n = ngx_spocr_keys_scope(fields->entry->keys, &str);
+        }
 
         if (n < 0) {
             return ngx_spocr_field_names_full(fields,
@@ -236,159 +397,6 @@ ngx_spocr_field_scopes(ngx_spocr_fields_t *fields, const char *name,
         }
 
         fields->key.scopes |= bit;
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_spocr_field_limits(ngx_spocr_fields_t *fields, const char *name,
-    ngx_spocr_value_t *value)
-{
-    ngx_int_t           rc;
-    const char         *level;
-    ngx_spocr_value_t  *limit;
-
-    if (value->type != NGX_SPOCR_OBJECT) {
-        return ngx_spocr_entry_fail(fields->entry, "\"%s\" must be an object",
-                                    name);
-    }
-
-    for (limit = value->child; limit; limit = limit->next) {
-        level = (const char *) limit->name.data;
-
-        if (strcmp(level, "key") == 0 || strcmp(level, "uid") == 0) {
-            rc = ngx_spocr_field_level(fields, "", level, limit,
-                                       &fields->limits.main);
-        } else {
-            rc = ngx_spocr_field_named(fields, limit);
-        }
-
-        if (rc != NGX_OK) {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-/* "limits":{"upload":{"key":10,"uid":100}} */
-
-static ngx_int_t
-ngx_spocr_field_named(ngx_spocr_fields_t *fields,
-    const ngx_spocr_value_t *value)
-{
-    char                       quoted[NGX_SPOCR_QUOTE_MAX];
-    char                       path[NGX_SPOCR_NAME_LEN_MAX + 2];
-    ngx_int_t                  n;
-    const char                *name, *level;
-    ngx_spocr_value_t         *limit;
-    ngx_spocr_limits_named_t  *named;
-
-    name = (const char *) value->name.data;
-    ngx_spocr_entry_quote(quoted, &value->name);
-
-    if (strcmp(name, "default") == 0) {
-        return ngx_spocr_entry_fail(fields->entry, "limits: \"default\" is "
-                                    "reserved; its numbers stand directly "
-                                    "under \"limits\"");
-    }
-
-    if (!ngx_spocr_field_name_ok(&value->name)) {
-        return ngx_spocr_entry_fail(fields->entry, "limits: %s is neither "
-                                    "\"key\" nor \"uid\" nor a limit's name",
-                                    quoted);
-    }
-
-    if (value->type != NGX_SPOCR_OBJECT) {
-        return ngx_spocr_entry_fail(fields->entry, "limits: %s must be an "
-                                    "object", quoted);
-    }
-
-    n = ngx_spocr_keys_limit_name(fields->entry->keys, &value->name);
-
-    if (n < 0) {
-        return ngx_spocr_field_names_full(fields,
-                       ngx_spocr_keys_limit_name_at(fields->entry->keys,
-                                                    NGX_SPOCR_NAMES_MAX),
-                       "names of limits");
-    }
-
-    /* names are different in one object, and so at most NAMES_MAX */
-
-    named = &fields->named[fields->limits.nnamed++];
-
-    named->name = (uint32_t) n;
-    named->limits.key = NGX_SPOCR_LIMIT_UNSET;
-    named->limits.uid = NGX_SPOCR_LIMIT_UNSET;
-
-    snprintf(path, sizeof(path), "%s.", name);
-
-    for (limit = value->child; limit; limit = limit->next) {
-        level = (const char *) limit->name.data;
-
-        if (strcmp(level, "key") != 0 && strcmp(level, "uid") != 0) {
-            ngx_spocr_entry_quote(quoted, &limit->name);
-            return ngx_spocr_entry_fail(fields->entry, "limits.%s: unknown "
-                                        "field %s", name, quoted);
-        }
-
-        if (ngx_spocr_field_level(fields, path, level, limit, &named->limits)
-            != NGX_OK)
-        {
-            return NGX_ERROR;
-        }
-    }
-
-    return NGX_OK;
-}
-
-
-static ngx_int_t
-ngx_spocr_field_level(ngx_spocr_fields_t *fields, const char *limit,
-    const char *level, ngx_spocr_value_t *value, ngx_spocr_limits_t *limits)
-{
-    int64_t       n;
-    uint32_t      number;
-    ngx_uint_t    integer;
-
-    if (level[0] == 'u' && fields->in_key) {
-        return ngx_spocr_entry_fail(fields->entry, "limits.%suid: the limit "
-                                    "of a uid belongs to its tenant or plan",
-                                    limit);
-    }
-
-    if (value->type == NGX_SPOCR_NULL) {
-        number = NGX_SPOCR_LIMIT_NONE;
-
-    } else {
-        n = value->integer;
-        integer = (value->type == NGX_SPOCR_INTEGER);
-
-        if (integer && n == 0) {
-            return ngx_spocr_entry_fail(fields->entry, "limits.%s%s: 0 is no "
-                                        "limit; use \"status\":\"disabled\" "
-                                        "to refuse all requests", limit,
-                                        level);
-        }
-
-        if (!integer || n < 0 || n > NGX_SPOCR_LIMIT_MAX) {
-            return ngx_spocr_entry_fail(fields->entry, "limits.%s%s must be "
-                                        "an integer from 1 to %d, or null "
-                                        "for unlimited", limit, level,
-                                        NGX_SPOCR_LIMIT_MAX);
-        }
-
-        number = (uint32_t) n;
-    }
-
-    if (level[0] == 'k') {
-        limits->key = number;
-
-    } else {
-        limits->uid = number;
     }
 
     return NGX_OK;
@@ -535,23 +543,7 @@ static ngx_int_t
 ngx_spocr_field_plan(ngx_spocr_fields_t *fields, const char *name,
     ngx_spocr_value_t *value)
 {
-    ngx_str_t  str;
-
-    if (ngx_spocr_field_name(fields, name, value, &str) != NGX_OK) {
-        return NGX_ERROR;
-    }
-
-    fields->plan = ngx_spocr_keys_plan(fields->entry->keys, &str);
-
-    if (fields->plan == NULL) {
-        return ngx_spocr_entry_fail(fields->entry, "out of memory");
-    }
-
-    if (fields->plan->line == 0) {
-        fields->plan->line = (uint32_t) fields->entry->line;
-    }
-
-    return NGX_OK;
+    return ngx_spocr_field_name(fields, name, value, &fields->plan);
 }
 
 
@@ -573,19 +565,4 @@ ngx_spocr_field_name(ngx_spocr_fields_t *fields, const char *name,
     *str = value->text;
 
     return NGX_OK;
-}
-
-
-/* A name that could not be added: too many of them, or no memory. */
-
-static ngx_int_t
-ngx_spocr_field_names_full(ngx_spocr_fields_t *fields, const ngx_str_t *last,
-    const char *what)
-{
-    if (last == NULL) {
-        return ngx_spocr_entry_fail(fields->entry, "out of memory");
-    }
-
-    return ngx_spocr_entry_fail(fields->entry, "more than %d different %s in "
-                                "the file", NGX_SPOCR_NAMES_MAX, what);
 }

@@ -21,6 +21,7 @@ static ngx_int_t ngx_spocr_json_members(ngx_spocr_parser_t *parser,
     ngx_spocr_value_t *object);
 static ngx_int_t ngx_spocr_json_items(ngx_spocr_parser_t *parser,
     ngx_spocr_value_t *array);
+static ngx_int_t ngx_spocr_json_open(ngx_spocr_parser_t *parser, int close);
 static ngx_int_t ngx_spocr_json_after(ngx_spocr_parser_t *parser, int close);
 static ngx_int_t ngx_spocr_json_number(ngx_spocr_parser_t *parser,
     ngx_spocr_value_t *value);
@@ -46,6 +47,7 @@ ngx_spocr_value_parse(ngx_spocr_parser_t *parser, u_char *text, size_t len,
     parser->error = NULL;
     parser->twice.len = 0;
     parser->twice.data = NULL;
+    parser->depth = 0;
     parser->nvalues = 0;
 
     value = ngx_spocr_json_value(parser);
@@ -146,11 +148,10 @@ ngx_spocr_json_members(ngx_spocr_parser_t *parser, ngx_spocr_value_t *object)
     ngx_str_t            name;
     ngx_spocr_value_t   *member, *other, **next;
 
-    ngx_spocr_json_take(parser);
+    rc = ngx_spocr_json_open(parser, '}');
 
-    if (ngx_spocr_json_peek(parser) == '}') {
-        ngx_spocr_json_take(parser);
-        return NGX_OK;
+    if (rc != NGX_AGAIN) {
+        return rc;
     }
 
     next = &object->child;
@@ -202,11 +203,10 @@ ngx_spocr_json_items(ngx_spocr_parser_t *parser, ngx_spocr_value_t *array)
     ngx_int_t            rc;
     ngx_spocr_value_t   *item, **next;
 
-    ngx_spocr_json_take(parser);
+    rc = ngx_spocr_json_open(parser, ']');
 
-    if (ngx_spocr_json_peek(parser) == ']') {
-        ngx_spocr_json_take(parser);
-        return NGX_OK;
+    if (rc != NGX_AGAIN) {
+        return rc;
     }
 
     next = &array->child;
@@ -228,6 +228,28 @@ ngx_spocr_json_items(ngx_spocr_parser_t *parser, ngx_spocr_value_t *array)
 }
 
 
+/* The opening bracket; NGX_OK where the closing one follows, or NGX_AGAIN. */
+
+static ngx_int_t
+ngx_spocr_json_open(ngx_spocr_parser_t *parser, int close)
+{
+    ngx_spocr_json_take(parser);
+
+    if (ngx_spocr_json_peek(parser) == close) {
+        ngx_spocr_json_take(parser);
+        return NGX_OK;
+    }
+
+    if (parser->depth == NGX_SPOCR_DEPTH_MAX) {
+        return ngx_spocr_json_fail(parser, "brackets are nested too deep");
+    }
+
+    parser->depth++;
+
+    return NGX_AGAIN;
+}
+
+
 /* A comma (NGX_AGAIN) or the closing bracket (NGX_OK). */
 
 static ngx_int_t
@@ -243,7 +265,13 @@ ngx_spocr_json_after(ngx_spocr_parser_t *parser, int close)
 
     ngx_spocr_json_take(parser);
 
-    return (ch == ',') ? NGX_AGAIN : NGX_OK;
+    if (ch == ',') {
+        return NGX_AGAIN;
+    }
+
+    parser->depth--;
+
+    return NGX_OK;
 }
 
 

@@ -17,6 +17,7 @@
 
 
 #define NGX_SPOCR_VALUES_MAX  2048
+#define NGX_SPOCR_DEPTH_MAX   64
 
 
 typedef enum {
@@ -52,6 +53,7 @@ typedef struct {
     const char          *error;         /* why it was refused */
     ngx_str_t            twice;         /* the name that stands twice */
 
+    ngx_uint_t           depth;         /* open brackets */
     ngx_uint_t           nvalues;
     ngx_spocr_value_t    values[NGX_SPOCR_VALUES_MAX];
 } ngx_spocr_parser_t;
@@ -59,9 +61,8 @@ typedef struct {
 
 /*
  * One value that fills the text.  Names and strings are decoded in place and
- * end with a NUL; they, and the values, last until the next call.  Brackets
- * may be nested as deep as the stack allows: the splitter's 64 levels.  NULL:
- * error and line say what is wrong where, and twice which name, if any.
+ * end with a NUL; they, and the values, last until the next call.  NULL: error
+ * and line say what is wrong where, and twice which name, if any.
  */
 ngx_spocr_value_t *ngx_spocr_value_parse(ngx_spocr_parser_t *parser,
     u_char *text, size_t len, ngx_uint_t line);
