@@ -7,9 +7,11 @@
 #   $got->{closed}         how many requests got none
 #   $got->{ids}            each X-Request-Id that was seen
 #
-# request may be a list of byte strings: they are sent in turn.  More options:
+# request may be a list of byte strings: they are sent in turn, and each of a
+# list as long as total once.  More options:
 #   ports => [N, ...]      connections go to these in turn
 #   until => TIME          instead of total: none is sent after that time
+#   from => TIME           none is sent before it
 #   rate => N              so many a second at most, of all clients
 #   abort => FRACTION      so many of all hang up within 100 ms if they have
 #                          no answer by then: ->{aborted} counts them
@@ -26,7 +28,7 @@ use IO::Select;
 use IO::Socket::INET;
 use JSON::PP ();
 use POSIX ();
-use Time::HiRes qw(time);
+use Time::HiRes qw(sleep time);
 
 sub run (%o) {
     my $clients = $o{clients} // 4;
@@ -34,6 +36,7 @@ sub run (%o) {
 
     $o{request} = [$o{request}] if !ref $o{request};
     $o{ports} //= [$o{port}];
+    $o{first} = 0;
     $o{rate} /= $clients if $o{rate};
 
     for my $i (0 .. $clients - 1) {
@@ -46,8 +49,13 @@ sub run (%o) {
             $SIG{$_} = 'DEFAULT' for qw(TERM INT __DIE__);
             close $go_w;
             srand $$;
-            $o{total} = int(($o{total} + $clients - 1 - $i) / $clients)
-                if !$o{until};
+            if (!$o{until}) {
+                my $share = sub ($n) {
+                    return int(($o{total} + $clients - 1 - $n) / $clients);
+                };
+                $o{first} += $share->($_) for 0 .. $i - 1;
+                $o{total} = $share->($i);
+            }
             $o{ports} = [@{ $o{ports} }[
                 map { ($_ + $i) % @{ $o{ports} } } 0 .. $#{ $o{ports} }]];
             my $got = eval { _client($go_r, $res_w, \%o) }
@@ -96,6 +104,7 @@ sub _client ($go, $ready, $o) {
     syswrite $ready, 'r';
     sysread $go, my $start, 1;
 
+    sleep +($o->{from} - time) if ($o->{from} // 0) > time;
     $s->{start} = time;
     my $end = ($o->{until} // time) + ($o->{timeout} // 60);
 
@@ -140,7 +149,7 @@ sub _send ($s, $now) {
         return if $o->{rate} && $s->{sent} > $o->{rate} * ($now - $s->{start});
 
         my $c = delete $s->{idle}{$key};
-        $c->{place} = $s->{sent}++ % @$requests;
+        $c->{place} = ($o->{first} + $s->{sent}++) % @$requests;
         $c->{hang_up} = $o->{abort} && rand() < $o->{abort}
                         ? $now + rand(0.1) : 0;
         $s->{busy}{$key} = $c;

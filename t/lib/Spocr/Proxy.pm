@@ -16,8 +16,9 @@
 # $proxy->cut           all connections are closed at once, what is under way
 #                       is lost
 # $proxy->refuse, ->accept      new connections are closed at once; are not
-# $proxy->stats         {connections, open, up, down, reads}: how many there
-#                       were and are, bytes each way, reads from the clients
+# $proxy->stats         {connections, refused, open, up, down}: how many there
+#                       were, how many of them were refused, how many are left;
+#                       bytes each way, when they came
 # $proxy->stop
 
 package Spocr::Proxy;
@@ -100,7 +101,8 @@ END {
 sub _serve ($listen, $control, $to) {
     my $s = { control => $control, listen => $listen, to => $to, pairs => [],
               delay => { up => 0, down => 0 }, stall => {}, drop => {},
-              stats => { connections => 0, up => 0, down => 0, reads => 0 } };
+              stats => { connections => 0, refused => 0, up => 0, down => 0 }
+            };
 
     while (1) {
         my @ways = map { @$_{qw(up down)} } @{ $s->{pairs} };
@@ -155,7 +157,11 @@ sub _obey ($s) {
 
 sub _welcome ($s) {
     while (my $client = $s->{listen}->accept) {
-        next if $s->{refuse};
+        $s->{stats}{connections}++;
+        if ($s->{refuse}) {
+            $s->{stats}{refused}++;
+            next;
+        }
         my $server = IO::Socket::INET->new(
             Proto => 'tcp', PeerAddr => '127.0.0.1', PeerPort => $s->{to},
             Timeout => 5) or next;
@@ -169,7 +175,6 @@ sub _welcome ($s) {
         $pair->{down} = { name => 'down', from => $server, to => $client };
         @{$_}{qw(queue pair)} = ([], $pair) for values %$pair;
         push @{ $s->{pairs} }, $pair;
-        $s->{stats}{connections}++;
     }
 }
 
@@ -184,7 +189,6 @@ sub _take ($s, $way) {
         return;
     }
     $s->{stats}{$name} += $n;
-    $s->{stats}{reads}++ if $name eq 'up';
 
     if (my $drop = $s->{drop}{$name}) {
         my $gone = $drop < $n ? $drop : $n;

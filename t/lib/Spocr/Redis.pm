@@ -7,7 +7,8 @@
 #   my $n = $redis->counted(sub { ... });         # {fcall => 3, ...}
 #   $redis->kill; $redis->start;                  # the same port, and folder
 #
-# Within a test of the gateway: $t->redis(options), see Spocr::Test.
+# Within a test of the gateway: $t->redis(options), see Spocr::Test.  The
+# program is SPOCR_REDIS_SERVER, or /usr/bin/redis-server.
 #
 # Options of new():
 #   unix => 1             listens on a unix socket as well: ->path
@@ -55,7 +56,7 @@ use Time::HiRes qw(sleep time);
 
 use Spocr::Port;
 
-our $PROGRAM = $ENV{SPOCR_REDIS} // '/usr/bin/redis-server';
+our $PROGRAM = $ENV{SPOCR_REDIS_SERVER} // '/usr/bin/redis-server';
 
 my @live;
 
