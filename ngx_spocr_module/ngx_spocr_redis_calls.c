@@ -1,0 +1,294 @@
+
+/*
+ * The functions' calls, as steps begin and cancel them.
+ *
+ * Invariant: what is begun here ends in ngx_spocr_redis_queue.c, so no handler
+ * runs inside of a step; and the memory of all that waits is bounded.
+ */
+
+
+#include "ngx_spocr_redis_calls.h"
+
+
+#define NGX_SPOCR_REDIS_QUEUE_MAX   4096
+#define NGX_SPOCR_REDIS_BYTES_MAX   1048576    /* of commands in the queue */
+
+
+static ngx_uint_t ngx_spocr_redis_calls_room(ngx_spocr_redis_calls_t *calls,
+    const ngx_spocr_redis_request_t *request);
+static u_char *ngx_spocr_redis_calls_command(
+    const ngx_spocr_redis_request_t *request, const u_char *nonce,
+    size_t *len);
+static ngx_spocr_redis_entry_t *ngx_spocr_redis_entry_get(
+    ngx_spocr_redis_calls_t *calls);
+
+
+ngx_int_t
+ngx_spocr_redis_calls_start(ngx_cycle_t *cycle, ngx_spocr_redis_t *redis)
+{
+    ngx_spocr_redis_calls_t  *calls;
+
+    calls = ngx_calloc(sizeof(ngx_spocr_redis_calls_t), cycle->log);
+    if (calls == NULL) {
+        return NGX_ERROR;
+    }
+
+    calls->redis = redis;
+    calls->opening = 1;
+
+    ngx_queue_init(&calls->queue);
+    ngx_queue_init(&calls->free);
+
+    calls->ident.fd = (ngx_socket_t) -1;
+    calls->ident.data = calls;
+
+    calls->timer.handler = ngx_spocr_redis_calls_head;
+    calls->timer.data = &calls->ident;
+    calls->timer.log = cycle->log;
+
+    calls->link = ngx_spocr_redis_link_create(redis,
+                                         &ngx_spocr_redis_calls_owner, calls);
+    if (calls->link == NULL) {
+        ngx_free(calls);
+        return NGX_ERROR;
+    }
+
+    redis->calls = calls;
+
+    ngx_spocr_redis_state(redis, NGX_SPOCR_REDIS_STATE_AWAY);
+    ngx_spocr_redis_link_start(calls->link);
+
+    return NGX_OK;
+}
+
+
+/* What is still waited for ends without a handler: the worker is going. */
+
+void
+ngx_spocr_redis_calls_stop(ngx_spocr_redis_t *redis)
+{
+    ngx_queue_t              *q;
+    ngx_spocr_redis_calls_t  *calls;
+
+    calls = redis->calls;
+
+    if (calls == NULL) {
+        return;
+    }
+
+    ngx_spocr_redis_link_destroy(calls->link);
+
+    while (!ngx_queue_empty(&calls->queue)) {
+        q = ngx_queue_head(&calls->queue);
+        ngx_spocr_redis_entry_drop(ngx_queue_data(q, ngx_spocr_redis_entry_t,
+                                                  queue));
+    }
+
+    while (!ngx_queue_empty(&calls->free)) {
+        q = ngx_queue_head(&calls->free);
+        ngx_queue_remove(q);
+        ngx_free(ngx_queue_data(q, ngx_spocr_redis_entry_t, queue));
+    }
+
+    if (calls->timer.timer_set) {
+        ngx_del_timer(&calls->timer);
+    }
+
+    ngx_free(calls);
+    redis->calls = NULL;
+}
+
+
+ngx_uint_t
+ngx_spocr_redis_ready(const ngx_spocr_redis_t *redis)
+{
+    const ngx_spocr_redis_calls_t  *calls;
+
+    calls = redis->calls;
+
+    return calls
+           && (calls->opening
+               || calls->link->state == NGX_SPOCR_REDIS_LINK_READY);
+}
+
+
+ngx_int_t
+ngx_spocr_redis_call(ngx_spocr_redis_t *redis, ngx_spocr_redis_call_t *call,
+    const ngx_spocr_redis_request_t *request)
+{
+    ngx_msec_t                budget;
+    ngx_spocr_redis_calls_t  *calls;
+    ngx_spocr_redis_entry_t  *entry;
+
+    calls = redis->calls;
+    budget = ngx_min(request->budget, redis->timeout);
+
+    if (budget == 0
+        || !ngx_spocr_redis_ready(redis)
+        || !ngx_spocr_redis_calls_room(calls, request))
+    {
+        goto refused;
+    }
+
+    entry = ngx_spocr_redis_entry_get(calls);
+    if (entry == NULL) {
+        goto refused;
+    }
+
+    ngx_spocr_redis_nonce(redis, entry->nonce);
+
+    entry->command = ngx_spocr_redis_calls_command(request, entry->nonce,
+                                                   &entry->len);
+    if (entry->command == NULL) {
+        ngx_queue_insert_head(&calls->free, &entry->queue);
+        calls->nfree++;
+        goto refused;
+    }
+
+    entry->call = call;
+    entry->lookup = request->lookup;
+    entry->deadline = ngx_current_msec + redis->timeout;
+
+    call->entry = entry;
+    call->reply = NULL;
+
+    ngx_queue_insert_tail(&calls->queue, &entry->queue);
+
+    calls->n++;
+    calls->nlookups += entry->lookup;
+    calls->bytes += entry->len;
+
+    if (budget < redis->timeout) {
+        ngx_add_timer(&entry->timer, budget);
+    }
+
+    ngx_spocr_redis_calls_arm(calls);
+
+    if (calls->link->state == NGX_SPOCR_REDIS_LINK_READY) {
+        ngx_spocr_redis_link_flush(calls->link);
+    }
+
+    return NGX_AGAIN;
+
+refused:
+
+    ngx_spocr_redis_count(redis, NGX_SPOCR_REDIS_TOTAL_REFUSED);
+
+    return NGX_DECLINED;
+}
+
+
+void
+ngx_spocr_redis_cancel(ngx_spocr_redis_call_t *call)
+{
+    ngx_spocr_redis_entry_t  *entry;
+
+    entry = call->entry;
+
+    if (entry == NULL) {
+        return;
+    }
+
+    ngx_spocr_redis_count(entry->calls->redis,
+                          NGX_SPOCR_REDIS_TOTAL_CANCELLED);
+
+    call->entry = NULL;
+    entry->call = NULL;
+
+    if (entry->timer.timer_set) {
+        ngx_del_timer(&entry->timer);
+    }
+
+    if (!entry->sent) {
+        ngx_spocr_redis_entry_drop(entry);
+    }
+}
+
+
+/* Whoever asks last must not be kept out by many who ask who they are. */
+
+static ngx_uint_t
+ngx_spocr_redis_calls_room(ngx_spocr_redis_calls_t *calls,
+    const ngx_spocr_redis_request_t *request)
+{
+    if (calls->n >= NGX_SPOCR_REDIS_QUEUE_MAX
+        || calls->bytes >= NGX_SPOCR_REDIS_BYTES_MAX)
+    {
+        return 0;
+    }
+
+    return !request->lookup
+           || (calls->nlookups < NGX_SPOCR_REDIS_QUEUE_MAX / 2
+               && calls->bytes < NGX_SPOCR_REDIS_BYTES_MAX / 2);
+}
+
+
+static u_char *
+ngx_spocr_redis_calls_command(const ngx_spocr_redis_request_t *request,
+    const u_char *nonce, size_t *len)
+{
+    u_char      name[64], nkeys[NGX_INT_T_LEN];
+    ngx_str_t   words[NGX_SPOCR_REDIS_WORDS_MAX];
+    ngx_uint_t  i, n;
+
+    if (request->nkeys > NGX_SPOCR_REDIS_KEYS_MAX
+        || request->nargs > NGX_SPOCR_REDIS_ARGS_MAX)
+    {
+        return NULL;
+    }
+
+    ngx_str_set(&words[0], "FCALL");
+
+    words[1].data = name;
+    words[1].len = (size_t) (ngx_snprintf(name, sizeof(name),
+                                          NGX_SPOCR_REDIS_LIBRARY "_%s",
+                                          request->function)
+                             - name);
+    words[2].data = nkeys;
+    words[2].len = (size_t) (ngx_sprintf(nkeys, "%ui", request->nkeys)
+                             - nkeys);
+    n = 3;
+
+    for (i = 0; i < request->nkeys; i++) {
+        words[n++] = request->keys[i];
+    }
+
+    words[n].data = (u_char *) nonce;
+    words[n++].len = NGX_SPOCR_REDIS_NONCE_LEN;
+
+    for (i = 0; i < request->nargs; i++) {
+        words[n++] = request->args[i];
+    }
+
+    return ngx_spocr_redis_codec_command(words, n, len);
+}
+
+
+static ngx_spocr_redis_entry_t *
+ngx_spocr_redis_entry_get(ngx_spocr_redis_calls_t *calls)
+{
+    ngx_queue_t              *q;
+    ngx_spocr_redis_entry_t  *entry;
+
+    if (!ngx_queue_empty(&calls->free)) {
+        q = ngx_queue_head(&calls->free);
+        ngx_queue_remove(q);
+        calls->nfree--;
+
+        entry = ngx_queue_data(q, ngx_spocr_redis_entry_t, queue);
+        ngx_memzero(entry, sizeof(ngx_spocr_redis_entry_t));
+
+    } else {
+        entry = ngx_calloc(sizeof(ngx_spocr_redis_entry_t), ngx_cycle->log);
+        if (entry == NULL) {
+            return NULL;
+        }
+    }
+
+    entry->calls = calls;
+    entry->timer.handler = ngx_spocr_redis_calls_budget;
+    entry->timer.data = &calls->ident;
+    entry->timer.log = ngx_cycle->log;
+
+    return entry;
+}

@@ -1,0 +1,435 @@
+
+/*
+ * How calls end: by an answer, by their time, with the link.  The link tells
+ * what comes and asks what to send; timers do the rest.
+ *
+ * Invariant: a handler runs once, when its entry has left the queue or has
+ * forgotten the call.  So it may begin and cancel calls, and free its own
+ * memory.
+ */
+
+
+#include "ngx_spocr_redis_calls.h"
+
+
+#define NGX_SPOCR_REDIS_FREE_MAX    256        /* entries kept for reuse */
+#define NGX_SPOCR_REDIS_SAMPLE      16         /* calls for one that is timed */
+
+
+static void ngx_spocr_redis_calls_ready(ngx_spocr_redis_link_t *link);
+static ngx_int_t ngx_spocr_redis_calls_message(ngx_spocr_redis_link_t *link,
+    const ngx_spocr_redis_message_t *message);
+static void ngx_spocr_redis_calls_lost(ngx_spocr_redis_link_t *link);
+static void ngx_spocr_redis_calls_fill(ngx_spocr_redis_link_t *link);
+static ngx_int_t ngx_spocr_redis_calls_answer(ngx_spocr_redis_calls_t *calls,
+    ngx_spocr_redis_entry_t *entry, const ngx_spocr_redis_message_t *message);
+static void ngx_spocr_redis_calls_fail(ngx_spocr_redis_calls_t *calls);
+static void ngx_spocr_redis_entry_end(ngx_spocr_redis_entry_t *entry,
+    ngx_spocr_redis_result_e result, const ngx_spocr_redis_reply_t *reply);
+static uint64_t ngx_spocr_redis_clock(void);
+
+
+const ngx_spocr_redis_owner_t  ngx_spocr_redis_calls_owner = {
+    .library = 1,
+    .ready = ngx_spocr_redis_calls_ready,
+    .message = ngx_spocr_redis_calls_message,
+    .lost = ngx_spocr_redis_calls_lost,
+    .fill = ngx_spocr_redis_calls_fill
+};
+
+
+/* What has waited for the first handshake is sent now. */
+
+static void
+ngx_spocr_redis_calls_ready(ngx_spocr_redis_link_t *link)
+{
+    ngx_spocr_redis_calls_t  *calls = link->data;
+
+    calls->opening = 0;
+
+    ngx_spocr_redis_state(calls->redis, NGX_SPOCR_REDIS_STATE_READY);
+
+    if (calls->n) {
+        ngx_spocr_redis_link_flush(link);
+    }
+}
+
+
+static void
+ngx_spocr_redis_calls_fill(ngx_spocr_redis_link_t *link)
+{
+    ngx_spocr_redis_calls_t *calls = link->data;
+
+    ngx_uint_t                n;
+    ngx_queue_t              *q;
+    ngx_spocr_redis_entry_t  *entry;
+
+    /* from the end, where those are that were not sent */
+
+    q = ngx_queue_last(&calls->queue);
+
+    for (n = 0; q != ngx_queue_sentinel(&calls->queue); n++) {
+        entry = ngx_queue_data(q, ngx_spocr_redis_entry_t, queue);
+
+        if (entry->sent) {
+            break;
+        }
+
+        q = ngx_queue_prev(q);
+    }
+
+    if (n == 0) {
+        return;
+    }
+
+    /* the time that this pass has taken so far is not Redis' */
+
+    ngx_time_update();
+
+    for (q = ngx_queue_next(q);
+         q != ngx_queue_sentinel(&calls->queue);
+         q = ngx_queue_next(q))
+    {
+        entry = ngx_queue_data(q, ngx_spocr_redis_entry_t, queue);
+
+        if (entry->len > ngx_spocr_redis_link_room(link)) {
+            break;
+        }
+
+        link->out_last = ngx_cpymem(link->out_last, entry->command,
+                                    entry->len);
+
+        ngx_spocr_redis_codec_free(entry->command);
+
+        entry->command = NULL;
+        entry->sent = 1;
+        entry->deadline = ngx_current_msec + calls->redis->timeout;
+
+        if (calls->redis->context.observe
+            && ++calls->sample >= NGX_SPOCR_REDIS_SAMPLE)
+        {
+            calls->sample = 0;
+            entry->clock = ngx_spocr_redis_clock();
+        }
+    }
+
+    ngx_spocr_redis_count(calls->redis, NGX_SPOCR_REDIS_TOTAL_WRITES);
+}
+
+
+/* The answer to the first call of the queue. */
+
+static ngx_int_t
+ngx_spocr_redis_calls_message(ngx_spocr_redis_link_t *link,
+    const ngx_spocr_redis_message_t *message)
+{
+    ngx_spocr_redis_calls_t *calls = link->data;
+
+    ngx_queue_t              *q;
+    ngx_spocr_redis_entry_t  *entry;
+
+    q = ngx_queue_head(&calls->queue);
+    entry = ngx_queue_data(q, ngx_spocr_redis_entry_t, queue);
+
+    if (ngx_queue_empty(&calls->queue) || !entry->sent) {
+        ngx_spocr_redis_link_why(link, "it sent an answer that nobody has "
+                                 "asked for");
+        link->lasting = 1;
+        return NGX_ERROR;
+    }
+
+    return ngx_spocr_redis_calls_answer(calls, entry, message);
+}
+
+
+static ngx_int_t
+ngx_spocr_redis_calls_answer(ngx_spocr_redis_calls_t *calls,
+    ngx_spocr_redis_entry_t *entry, const ngx_spocr_redis_message_t *message)
+{
+    ngx_uint_t                      i;
+    ngx_spocr_redis_t              *redis;
+    ngx_spocr_redis_link_t         *link;
+    ngx_spocr_redis_reply_t        *reply;
+    const ngx_spocr_redis_value_t  *v;
+
+    redis = calls->redis;
+    link = calls->link;
+    reply = &calls->reply;
+
+    reply->error = message->error;
+    reply->nvalues = 0;
+
+    if (message->error.len) {
+
+        ngx_spocr_redis_visible(message->error.data, message->error.len);
+
+        if (ngx_spocr_redis_is_away(&message->error)) {
+            ngx_spocr_redis_link_why(link, "it said: %V", &message->error);
+            link->lasting = 1;
+            return NGX_ERROR;
+        }
+
+        ngx_spocr_redis_say(redis, NGX_LOG_ERR, NGX_SPOCR_REDIS_TOPIC_CALL,
+                            "Redis %V refused a call: %V", &link->peer_name,
+                            &message->error);
+
+        ngx_spocr_redis_entry_end(entry, NGX_SPOCR_REDIS_ERROR, reply);
+        return NGX_OK;
+    }
+
+    v = message->values;
+
+    if (!message->array
+        || message->nvalues == 0
+        || message->nvalues > NGX_SPOCR_REDIS_VALUES_MAX + 1
+        || v[0].type != NGX_SPOCR_REDIS_STRING
+        || v[0].text.len != NGX_SPOCR_REDIS_NONCE_LEN
+        || ngx_memcmp(v[0].text.data, entry->nonce, NGX_SPOCR_REDIS_NONCE_LEN)
+           != 0)
+    {
+        ngx_spocr_redis_link_why(link, "it sent an answer to another call");
+        link->lasting = 1;
+        return NGX_ERROR;
+    }
+
+    reply->nvalues = message->nvalues - 1;
+
+    for (i = 0; i < reply->nvalues; i++) {
+        reply->values[i] = v[i + 1];
+    }
+
+    if (entry->clock) {
+        redis->context.observe(redis->context.zone,
+                               ngx_spocr_redis_clock() - entry->clock);
+    }
+
+    ngx_spocr_redis_entry_end(entry, NGX_SPOCR_REDIS_OK, reply);
+
+    return NGX_OK;
+}
+
+
+/*
+ * What is waited for ends here, also what was not sent yet: there is no time
+ * for another attempt.  Only while the first handshake is not decided calls
+ * stay, and their timer with them.
+ */
+
+static void
+ngx_spocr_redis_calls_lost(ngx_spocr_redis_link_t *link)
+{
+    ngx_spocr_redis_calls_t *calls = link->data;
+
+    if (calls->opening && !ngx_spocr_redis_link_gave_up(link)) {
+        return;
+    }
+
+    calls->opening = 0;
+
+    ngx_spocr_redis_state(calls->redis, NGX_SPOCR_REDIS_STATE_AWAY);
+    ngx_spocr_redis_calls_fail(calls);
+}
+
+
+static void
+ngx_spocr_redis_calls_fail(ngx_spocr_redis_calls_t *calls)
+{
+    ngx_queue_t              *q;
+    ngx_uint_t                late;
+    ngx_spocr_redis_entry_t  *entry;
+
+    /* handlers begin no calls meanwhile, as the link is not ready */
+
+    while (!ngx_queue_empty(&calls->queue)) {
+        q = ngx_queue_head(&calls->queue);
+        entry = ngx_queue_data(q, ngx_spocr_redis_entry_t, queue);
+
+        if (entry->call) {
+            late = (ngx_msec_int_t) (entry->deadline - ngx_current_msec) <= 0;
+
+            ngx_spocr_redis_count(calls->redis,
+                                  late ? NGX_SPOCR_REDIS_TOTAL_TIMEOUT
+                                       : NGX_SPOCR_REDIS_TOTAL_LOST);
+        }
+
+        ngx_spocr_redis_entry_end(entry, NGX_SPOCR_REDIS_AWAY, NULL);
+    }
+}
+
+
+/*
+ * The queue's head: armed once for many calls, and looked at when it fires.
+ * It keeps a worker that is going from going only while calls are waited for.
+ */
+
+void
+ngx_spocr_redis_calls_arm(ngx_spocr_redis_calls_t *calls)
+{
+    ngx_queue_t              *q;
+    ngx_msec_int_t            left;
+    ngx_spocr_redis_entry_t  *entry;
+
+    calls->timer.cancelable = ngx_queue_empty(&calls->queue) ? 1 : 0;
+
+    if (calls->timer.cancelable || calls->timer.timer_set) {
+        return;
+    }
+
+    q = ngx_queue_head(&calls->queue);
+    entry = ngx_queue_data(q, ngx_spocr_redis_entry_t, queue);
+
+    left = (ngx_msec_int_t) (entry->deadline - ngx_current_msec);
+
+    ngx_add_timer(&calls->timer, (ngx_msec_t) ngx_max(left, 1));
+}
+
+
+void
+ngx_spocr_redis_calls_head(ngx_event_t *ev)
+{
+    ngx_queue_t              *q;
+    ngx_connection_t         *ident;
+    ngx_spocr_redis_calls_t  *calls;
+    ngx_spocr_redis_entry_t  *entry;
+
+    ident = ev->data;
+    calls = ident->data;
+
+    if (ngx_queue_empty(&calls->queue)) {
+        return;
+    }
+
+    q = ngx_queue_head(&calls->queue);
+    entry = ngx_queue_data(q, ngx_spocr_redis_entry_t, queue);
+
+    if ((ngx_msec_int_t) (entry->deadline - ngx_current_msec) > 0) {
+        ngx_spocr_redis_calls_arm(calls);
+        return;
+    }
+
+    if (calls->link->state == NGX_SPOCR_REDIS_LINK_READY) {
+        ngx_spocr_redis_link_why(calls->link, "no answer within %Mms",
+                                 calls->redis->timeout);
+        calls->link->lasting = 1;
+        ngx_spocr_redis_link_fail(calls->link);
+        return;
+    }
+
+    /* the handshake has taken too long for the first of those that wait */
+
+    if (entry->call) {
+        ngx_spocr_redis_count(calls->redis, NGX_SPOCR_REDIS_TOTAL_TIMEOUT);
+    }
+
+    ngx_spocr_redis_entry_end(entry, NGX_SPOCR_REDIS_AWAY, NULL);
+    ngx_spocr_redis_calls_arm(calls);
+}
+
+
+/* A budget that ends before the link's patience does. */
+
+void
+ngx_spocr_redis_calls_budget(ngx_event_t *ev)
+{
+    ngx_spocr_redis_call_t   *call;
+    ngx_spocr_redis_entry_t  *entry;
+
+    entry = ngx_queue_data(ev, ngx_spocr_redis_entry_t, timer);
+    call = entry->call;
+
+    ngx_spocr_redis_count(entry->calls->redis, NGX_SPOCR_REDIS_TOTAL_TIMEOUT);
+
+    if (!entry->sent) {
+        ngx_spocr_redis_entry_end(entry, NGX_SPOCR_REDIS_AWAY, NULL);
+        return;
+    }
+
+    entry->call = NULL;
+
+    call->entry = NULL;
+    call->result = NGX_SPOCR_REDIS_AWAY;
+    call->reply = NULL;
+    call->handler(call);
+}
+
+
+void
+ngx_spocr_redis_entry_drop(ngx_spocr_redis_entry_t *entry)
+{
+    ngx_spocr_redis_calls_t  *calls;
+
+    calls = entry->calls;
+
+    if (entry->timer.timer_set) {
+        ngx_del_timer(&entry->timer);
+    }
+
+    if (entry->command) {
+        ngx_spocr_redis_codec_free(entry->command);
+    }
+
+    if (entry->call) {
+        entry->call->entry = NULL;
+    }
+
+    ngx_queue_remove(&entry->queue);
+
+    calls->n--;
+    calls->nlookups -= entry->lookup;
+    calls->bytes -= entry->len;
+
+    if (calls->n == 0) {
+        calls->timer.cancelable = 1;
+    }
+
+    if (calls->nfree < NGX_SPOCR_REDIS_FREE_MAX) {
+        ngx_queue_insert_head(&calls->free, &entry->queue);
+        calls->nfree++;
+
+    } else {
+        ngx_free(entry);
+    }
+}
+
+
+/* The end of a call: the last that is done with its entry is the handler. */
+
+static void
+ngx_spocr_redis_entry_end(ngx_spocr_redis_entry_t *entry,
+    ngx_spocr_redis_result_e result, const ngx_spocr_redis_reply_t *reply)
+{
+    ngx_spocr_redis_call_t   *call;
+    ngx_spocr_redis_calls_t  *calls;
+
+    calls = entry->calls;
+    call = entry->call;
+
+    ngx_spocr_redis_entry_drop(entry);
+
+    if (call == NULL) {
+        return;
+    }
+
+    if (result != NGX_SPOCR_REDIS_AWAY) {
+        ngx_spocr_redis_count(calls->redis,
+                              result == NGX_SPOCR_REDIS_OK
+                              ? NGX_SPOCR_REDIS_TOTAL_OK
+                              : NGX_SPOCR_REDIS_TOTAL_ERROR);
+    }
+
+    call->result = result;
+    call->reply = reply;
+
+    call->handler(call);
+}
+
+
+static uint64_t
+ngx_spocr_redis_clock(void)
+{
+    struct timespec  ts;
+
+    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
+
+    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
+}
