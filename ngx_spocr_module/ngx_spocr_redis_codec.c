@@ -252,6 +252,8 @@ static void *
 ngx_spocr_redis_on_string(const redisReadTask *task, char *data, size_t len)
 {
     ngx_spocr_redis_codec_t  *codec = task->privdata;
+
+    const char               *error;
     ngx_spocr_redis_value_t  *value;
 
     if (task->parent == NULL) {
@@ -264,18 +266,14 @@ ngx_spocr_redis_on_string(const redisReadTask *task, char *data, size_t len)
             return ngx_spocr_redis_refuse(codec, "an error inside an answer");
         }
 
-        len = ngx_min(len, NGX_SPOCR_REDIS_ERROR_MAX);
-
-        if (len == 0) {
-            data = "ERR";
-            len = 3;
-        }
+        error = len ? data : "ERR";
+        len = len ? ngx_min(len, NGX_SPOCR_REDIS_ERROR_MAX) : 3;
 
         if (ngx_spocr_redis_room(codec, len) != NGX_OK) {
             return NULL;
         }
 
-        ngx_memcpy(codec->text, data, len);
+        ngx_memcpy(codec->text, error, len);
         codec->message.error.len = len;
 
         return codec;
