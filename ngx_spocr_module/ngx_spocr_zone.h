@@ -79,16 +79,18 @@ typedef struct {
 
 /*
  * What is known of both levels: their counts, 0 where nothing is, and the
- * window's number.  *now is the zone's time, ms.
+ * window's number.  The counts are those that Redis told, or higher ones that
+ * were reached while it was away.  *now is the zone's time, width the
+ * window's, both in ms.
  *
  * NGX_OK        Redis has to be asked
- * NGX_BUSY      a count has reached its limit in a window that surely has not
- *               passed (C-18): *refused has the levels' bits, *left the ms
+ * NGX_BUSY      what Redis told has reached a limit, in a window that surely
+ *               has not passed (C-18): *refused has the levels' bits, *left the ms
  *               that may be left of it at most
  */
 ngx_int_t ngx_spocr_zone_known(ngx_spocr_zone_t *zone,
-    ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t *now,
-    ngx_uint_t *refused, uint64_t *left);
+    ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t width,
+    uint64_t *now, ngx_uint_t *refused, uint64_t *left);
 
 /*
  * Remembers what Redis told: that left ms of the window were left, when it

@@ -45,13 +45,16 @@
 
 
 static ngx_int_t ngx_spocr_zone_look(ngx_spocr_zone_t *zone,
-    ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t *now,
-    ngx_uint_t *refused, uint64_t *left);
+    ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t width,
+    uint64_t *now, ngx_uint_t *refused, uint64_t *left);
+static void ngx_spocr_zone_recall(ngx_spocr_zone_shm_t *sh,
+    ngx_spocr_zone_known_t *level, uint64_t now, uint64_t width);
 static void ngx_spocr_zone_told(ngx_spocr_counter_t *c,
     const ngx_spocr_zone_known_t *level, uint64_t now, uint64_t begun,
     uint64_t left);
 static ngx_spocr_counter_t *ngx_spocr_zone_begin(ngx_spocr_zone_shm_t *sh,
     const u_char *id, uint64_t now, uint64_t width, uint32_t nodes);
+static void ngx_spocr_zone_own(u_char *own, const u_char *id);
 static uint64_t ngx_spocr_zone_now(ngx_spocr_zone_shm_t *sh);
 static ngx_spocr_counter_t *ngx_spocr_zone_find(ngx_spocr_zone_shm_t *sh,
     const u_char *id, ngx_spocr_bucket_t *buckets[2]);
@@ -130,12 +133,12 @@ done:
 
 ngx_int_t
 ngx_spocr_zone_known(ngx_spocr_zone_t *zone,
-    ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t *now,
-    ngx_uint_t *refused, uint64_t *left)
+    ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t width,
+    uint64_t *now, ngx_uint_t *refused, uint64_t *left)
 {
     ngx_int_t  rc;
 
-    rc = ngx_spocr_zone_look(zone, levels, now, refused, left);
+    rc = ngx_spocr_zone_look(zone, levels, width, now, refused, left);
 
     if (rc == NGX_BUSY && *left <= NGX_SPOCR_ZONE_CLOSE) {
 
@@ -143,7 +146,7 @@ ngx_spocr_zone_known(ngx_spocr_zone_t *zone,
 
         ngx_time_update();
 
-        rc = ngx_spocr_zone_look(zone, levels, now, refused, left);
+        rc = ngx_spocr_zone_look(zone, levels, width, now, refused, left);
     }
 
     return rc;
@@ -152,8 +155,8 @@ ngx_spocr_zone_known(ngx_spocr_zone_t *zone,
 
 static ngx_int_t
 ngx_spocr_zone_look(ngx_spocr_zone_t *zone,
-    ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t *now,
-    ngx_uint_t *refused, uint64_t *left)
+    ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t width,
+    uint64_t *now, ngx_uint_t *refused, uint64_t *left)
 {
     uint64_t               end;
     ngx_uint_t             i;
@@ -180,24 +183,70 @@ ngx_spocr_zone_look(ngx_spocr_zone_t *zone,
 
         c = ngx_spocr_zone_find(sh, levels[i].id, buckets);
 
-        if (c == NULL || c->window.end <= *now) {
-            continue;
+        if (c && c->window.end > *now) {
+            levels[i].count = c->window.count;
+            levels[i].number = ngx_spocr_zone_number(c->window.note);
+
+            if (levels[i].count >= levels[i].limit) {
+                *refused |= (ngx_uint_t) 1 << i;
+
+                end = c->window.end + ngx_spocr_zone_slack(c->window.note);
+                *left = ngx_max(*left, end - *now);
+            }
         }
 
-        levels[i].count = c->window.count;
-        levels[i].number = ngx_spocr_zone_number(c->window.note);
-
-        if (levels[i].count >= levels[i].limit) {
-            *refused |= (ngx_uint_t) 1 << i;
-
-            end = c->window.end + ngx_spocr_zone_slack(c->window.note);
-            *left = ngx_max(*left, end - *now);
+        if (sh->over > *now) {
+            ngx_spocr_zone_recall(sh, &levels[i], *now, width);
         }
     }
 
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
     return *refused ? NGX_BUSY : NGX_OK;
+}
+
+
+/*
+ * What this node counted while Redis was away, times the nodes that share the
+ * limit: what Redis is told, so that it is not given twice.
+ */
+
+static void
+ngx_spocr_zone_recall(ngx_spocr_zone_shm_t *sh,
+    ngx_spocr_zone_known_t *level, uint64_t now, uint64_t width)
+{
+    u_char                own[NGX_SPOCR_ZONE_ID_LEN];
+    uint64_t              count;
+    ngx_spocr_bucket_t   *buckets[2];
+    ngx_spocr_counter_t  *c;
+
+    ngx_spocr_zone_own(own, level->id);
+
+    c = ngx_spocr_zone_find(sh, own, buckets);
+
+    if (c == NULL || c->window.end <= now) {
+        return;
+    }
+
+    count = (uint64_t) c->window.count * c->window.note;
+
+    if (count <= level->count) {
+        return;
+    }
+
+    if (level->count == 0) {
+
+        /* the window began meanwhile: by the node's clock, or not at all */
+
+        if (c->window.end % width != 0) {
+            return;
+        }
+
+        level->number = (uint32_t) ((c->window.end / width - 1)
+                                    % NGX_SPOCR_ZONE_NUMBERS);
+    }
+
+    level->count = (uint32_t) ngx_min(count, level->limit);
 }
 
 
@@ -367,13 +416,10 @@ ngx_spocr_zone_begin(ngx_spocr_zone_shm_t *sh, const u_char *id, uint64_t now,
 {
     u_char                own[NGX_SPOCR_ZONE_ID_LEN];
     uint32_t              share;
-    ngx_uint_t            i;
     ngx_spocr_bucket_t   *buckets[2];
     ngx_spocr_counter_t  *c, *known;
 
-    for (i = 0; i < NGX_SPOCR_ZONE_ID_LEN; i++) {
-        own[i] = (u_char) ~id[i];
-    }
+    ngx_spocr_zone_own(own, id);
 
     c = ngx_spocr_zone_counter(sh, own, now);
 
@@ -399,7 +445,23 @@ ngx_spocr_zone_begin(ngx_spocr_zone_shm_t *sh, const u_char *id, uint64_t now,
         ngx_spocr_window_roll(&c->window, now, width);
     }
 
+    c->window.note = nodes;
+    sh->over = ngx_max(sh->over, c->window.end);
+
     return c;
+}
+
+
+/* The name of the counter that stands in for another one. */
+
+static void
+ngx_spocr_zone_own(u_char *own, const u_char *id)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_SPOCR_ZONE_ID_LEN; i++) {
+        own[i] = (u_char) ~id[i];
+    }
 }
 
 

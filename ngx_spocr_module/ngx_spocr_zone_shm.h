@@ -60,6 +60,8 @@ typedef struct {
      */
     int64_t                offset;
     uint64_t               last;
+    uint64_t               over;     /* until when counters that stood in for
+                                      * Redis are of interest */
 
     /* who holds the subscription, and until when; under the lock */
     ngx_pid_t              holder;

@@ -499,7 +499,7 @@ known(ngx_spocr_zone_t *zone, uint64_t key, uint32_t limit,
     levels[0].limit = limit;
     levels[1].limit = NGX_SPOCR_LIMIT_NONE;
 
-    rc = ngx_spocr_zone_known(zone, levels, &now, &refused, left);
+    rc = ngx_spocr_zone_known(zone, levels, WIDTH, &now, &refused, left);
     *level = levels[0];
 
     return rc;
@@ -605,8 +605,13 @@ test_take_over(void)
     is_int(taken, 6, "it goes on from what was known");
     is_int(left, 700, "in Redis' window");
 
-    (void) known(zone, 1, 10, &level, &left);
-    is_int(level.count, 4, "what Redis told stays what it told");
+    is_int(known(zone, 1, 10, &level, &left), NGX_OK,
+           "Redis, when it is back, is asked");
+    is_int(level.count, 10, "and told what was taken meanwhile");
+    is_int(level.number, 6000, "in the window that it knows");
+
+    tell(zone, 1, 10, 6000, 0, 700);
+    is_int(known(zone, 1, 10, &level, &left), NGX_BUSY, "its answer decides");
 
     set_clock(6000800, 1700);
 
@@ -617,6 +622,10 @@ test_take_over(void)
     is_int(taken, 10, "the next window is whole");
     is_int(left, 200, "and the node's clock ends it");
 
+    is_int(known(zone, 1, 10, &level, &left), NGX_OK, "nothing was told");
+    is_int(level.count, 10, "of what this node has taken");
+    is_int(level.number, 6000, "in the window of its clock");
+
     /* a fleet of three: a third of the limit, and of what is known */
 
     tell(zone, 2, 4, 6000, 0, 500);
@@ -626,6 +635,9 @@ test_take_over(void)
     }
 
     is_int(taken, 2, "a node's share of 12, less its share of 4");
+
+    (void) known(zone, 2, 13, &level, &left);
+    is_int(level.count, 12, "three nodes have taken that three times");
 
     for (i = 0, taken = 0; i < 5; i++) {
         taken += over(zone, 3, 2, 3, &left) == NGX_OK;
