@@ -252,8 +252,6 @@ static void *
 ngx_spocr_redis_on_string(const redisReadTask *task, char *data, size_t len)
 {
     ngx_spocr_redis_codec_t  *codec = task->privdata;
-
-    const char               *error;
     ngx_spocr_redis_value_t  *value;
 
     if (task->parent == NULL) {
@@ -266,15 +264,11 @@ ngx_spocr_redis_on_string(const redisReadTask *task, char *data, size_t len)
             return ngx_spocr_redis_refuse(codec, "an error inside an answer");
         }
 
-        error = len ? data : "ERR";
-        len = len ? ngx_min(len, NGX_SPOCR_REDIS_ERROR_MAX) : 3;
+        /* the buffer is never smaller than this */
 
-        if (ngx_spocr_redis_room(codec, len) != NGX_OK) {
-            return NULL;
-        }
-
-        ngx_memcpy(codec->text, error, len);
-        codec->message.error.len = len;
+        len = ngx_min(len, NGX_SPOCR_REDIS_ERROR_MAX);
+        ngx_memcpy(codec->text, len ? data : "ERR", len ? len : 3);
+        codec->message.error.len = len ? len : 3;
 
         return codec;
     }

@@ -1,0 +1,459 @@
+
+/*
+ * Redis' protocol with limits: what comes is a message, more is needed, or it
+ * is an error that lasts.  How the bytes are cut must make no difference.
+ */
+
+#include <ngx_config.h>
+#include <ngx_core.h>
+#include "ngx_spocr_redis_codec.h"
+#include "tap.h"
+
+
+#define NONCE  "$16\r\n0123456789abcdef\r\n"
+#define ITEM   ":1\r\n"
+#define ITEM4  ITEM ITEM ITEM ITEM
+#define ITEM16 ITEM4 ITEM4 ITEM4 ITEM4
+
+
+static void
+codec_feed(ngx_spocr_redis_codec_t *codec, const char *text, size_t len)
+{
+    (void) ngx_spocr_redis_codec_feed(codec, (const u_char *) text, len);
+}
+
+
+/* A message as text: "[1 'abc' nil]", "'OK'", "!ERR text". */
+
+static void
+show(const ngx_spocr_redis_message_t *m, char *out, size_t size)
+{
+    size_t      n;
+    ngx_uint_t  i;
+
+    if (m->error.len) {
+        (void) snprintf(out, size, "!%.*s", (int) m->error.len,
+                        (char *) m->error.data);
+        return;
+    }
+
+    n = (size_t) snprintf(out, size, "%s", m->array ? "[" : "");
+
+    for (i = 0; i < m->nvalues && n < size; i++) {
+        n += (size_t) snprintf(out + n, size - n, "%s", i ? " " : "");
+
+        switch (m->values[i].type) {
+
+        case NGX_SPOCR_REDIS_NIL:
+            n += (size_t) snprintf(out + n, size - n, "nil");
+            break;
+
+        case NGX_SPOCR_REDIS_INTEGER:
+            n += (size_t) snprintf(out + n, size - n, "%lld",
+                                   (long long) m->values[i].integer);
+            break;
+
+        case NGX_SPOCR_REDIS_STRING:
+            n += (size_t) snprintf(out + n, size - n, "'%.*s'",
+                                   (int) m->values[i].text.len,
+                                   (char *) m->values[i].text.data);
+        }
+    }
+
+    if (m->array && n < size) {
+        (void) snprintf(out + n, size - n, "]");
+    }
+}
+
+
+/*
+ * All messages of bytes that come in pieces, each followed by "; ", then
+ * what came last: "more", or "error".
+ */
+
+static void
+run(const char *text, size_t len, size_t piece, ngx_uint_t nested, char *out,
+    size_t size)
+{
+    char                              one[8192];
+    size_t                            n, used;
+    ngx_int_t                         rc;
+    ngx_spocr_redis_codec_t          *codec;
+    const ngx_spocr_redis_message_t  *m;
+
+    codec = ngx_spocr_redis_codec_create();
+    ngx_spocr_redis_codec_nested(codec, nested);
+
+    used = 0;
+    out[0] = '\0';
+    rc = NGX_AGAIN;
+
+    while (len && rc == NGX_AGAIN) {
+        n = len < piece ? len : piece;
+        codec_feed(codec, text, n);
+        text += n;
+        len -= n;
+
+        while ((rc = ngx_spocr_redis_codec_next(codec, &m)) == NGX_OK) {
+            show(m, one, sizeof(one));
+            used += (size_t) snprintf(out + used, size - used, "%s; ", one);
+        }
+    }
+
+    if (rc == NGX_ERROR
+        && (ngx_spocr_redis_codec_reason(codec)[0] == '\0'
+            || ngx_spocr_redis_codec_next(codec, &m) != NGX_ERROR))
+    {
+        (void) snprintf(out + used, size - used, "an error that goes away");
+
+    } else {
+        (void) snprintf(out + used, size - used, "%s",
+                        rc == NGX_ERROR ? "error" : "more");
+    }
+
+    ngx_spocr_redis_codec_destroy(codec);
+}
+
+
+static void
+check(const char *text, ngx_uint_t nested, const char *expected,
+    const char *name)
+{
+    char    out[16384];
+    size_t  i;
+
+    static const size_t  pieces[] = { 100000, 1, 2, 3, 7, 16 };
+
+    for (i = 0; i < sizeof(pieces) / sizeof(pieces[0]); i++) {
+        run(text, strlen(text), pieces[i], nested, out, sizeof(out));
+        is_str(out, expected, "%s, in pieces of %u", name,
+               (unsigned) pieces[i]);
+    }
+}
+
+
+static void
+test_messages(void)
+{
+    check("+OK\r\n", 0, "'OK'; more", "a status");
+    check("+\r\n", 0, "''; more", "an empty status");
+    check(":-12\r\n", 0, "-12; more", "an integer");
+    check("$3\r\na\nb\r\n", 0, "'a\nb'; more", "a string");
+    check("$0\r\n\r\n", 0, "''; more", "an empty string");
+    check("$-1\r\n", 0, "nil; more", "nil");
+    check("*-1\r\n", 0, "nil; more", "a nil array");
+    check("*0\r\n", 0, "[]; more", "an empty array");
+    check("-ERR no\r\n", 0, "!ERR no; more", "an error");
+    check("-\r\n", 0, "!ERR; more", "an error without a text");
+    check("*5\r\n" NONCE ":0\r\n:60\r\n$-1\r\n+x\r\n", 0,
+          "['0123456789abcdef' 0 60 nil 'x']; more", "an answer");
+    check("*1\r\n" NONCE "-ERR a\r\n*1\r\n:7\r\n+b\r\n", 0,
+          "['0123456789abcdef']; !ERR a; [7]; 'b'; more",
+          "several, one behind the other");
+    check("*2\r\n*-1\r\n:1\r\n", 0, "[nil 1]; more", "a nil array inside");
+    check(":9223372036854775807\r\n", 0, "9223372036854775807; more",
+          "the largest integer");
+}
+
+
+static void
+test_nested(void)
+{
+    check("*2\r\n*1\r\n:1\r\n:2\r\n", 0, "error", "an array inside");
+    check("*3\r\n+a\r\n*2\r\n:1\r\n*1\r\n$1\r\nx\r\n:2\r\n", 1,
+          "['a' nil 2]; more", "arrays inside, skipped where allowed");
+    check("*1\r\n*0\r\n:1\r\n", 1, "[nil]; 1; more", "an empty one inside");
+    check("*1\r\n*600\r\n", 1, "error", "a large one inside");
+    check("*2\r\n*300\r\n" ITEM16, 1, "more", "one that is not too large");
+    check("*1\r\n*1\r\n-ERR x\r\n", 1, "error", "an error inside");
+    check("*1\r\n-ERR x\r\n", 0, "error", "an error in an answer");
+    check("*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n*1\r\n:1\r\n",
+          1, "error", "arrays in arrays in arrays");
+}
+
+
+static void
+test_errors(void)
+{
+    check("x", 0, "error", "no message");
+    check("HTTP/1.1 200 OK\r\n", 0, "error", "an HTTP server's answer");
+    check("+a\r\nx", 0, "'a'; error", "garbage behind a message");
+    check(":1x\r\n", 0, "error", "an integer with a letter");
+    check(":\r\n", 0, "error", "an integer without digits");
+    check(":99999999999999999999\r\n", 0, "error", "an integer too large");
+    check("$-2\r\n", 0, "error", "a negative length");
+    check("$x\r\n", 0, "error", "a length with a letter");
+    check("*-2\r\n", 0, "error", "a negative count");
+    check("*33\r\n", 0, "error", "too many elements");
+    check("*2147483647\r\n", 0, "error", "an array of 16 GB");
+    check("*4294967297\r\n", 0, "error", "a count that wraps");
+    check("*9223372036854775807\r\n", 0, "error", "the largest count");
+    check("*32\r\n" ITEM16 ITEM16, 0,
+          "[1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1]; "
+          "more", "as many elements as are allowed");
+    check(",1.5\r\n", 0, "error", "a double of RESP3");
+    check("#t\r\n", 0, "error", "a boolean of RESP3");
+    check("%1\r\n+a\r\n+b\r\n", 0, "error", "a map of RESP3");
+    check("~1\r\n+a\r\n", 0, "error", "a set of RESP3");
+    check(">1\r\n+a\r\n", 0, "error", "a push of RESP3");
+}
+
+
+/* What says that it is large is waited for, but never kept. */
+
+static void
+test_large(void)
+{
+    char                             *text, header[64];
+    size_t                            n, fed;
+    ngx_int_t                         rc;
+    ngx_uint_t                        i;
+    ngx_spocr_redis_codec_t          *codec;
+    const ngx_spocr_redis_message_t  *m;
+
+    static const char  *headers[] = {
+        "$536870912\r\n", "$9223372036854775807\r\n", "+", "-", ":", "$", "*",
+        "*2\r\n$65537\r\n"
+    };
+
+    text = malloc(NGX_SPOCR_REDIS_TEXT_MAX * 2);
+    memset(text, '1', NGX_SPOCR_REDIS_TEXT_MAX * 2);
+
+    for (i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
+        codec = ngx_spocr_redis_codec_create();
+        codec_feed(codec, headers[i], strlen(headers[i]));
+        fed = 0;
+
+        do {
+            rc = ngx_spocr_redis_codec_next(codec, &m);
+            codec_feed(codec, text, 1000);
+            fed += 1000;
+        } while (rc == NGX_AGAIN && fed < 100 * NGX_SPOCR_REDIS_BULK_MAX);
+
+        ok(rc == NGX_ERROR && fed < 2 * NGX_SPOCR_REDIS_BULK_MAX,
+           "header %u: given up after %u bytes", (unsigned) i,
+           (unsigned) fed);
+
+        ngx_spocr_redis_codec_destroy(codec);
+    }
+
+    /* the largest string, and as many of them as one answer may have */
+
+    codec = ngx_spocr_redis_codec_create();
+    codec_feed(codec, "*8\r\n", 4);
+
+    for (i = 0; i < 8; i++) {
+        n = (size_t) snprintf(header, sizeof(header), "$%d\r\n",
+                              NGX_SPOCR_REDIS_BULK_MAX);
+        codec_feed(codec, header, n);
+        codec_feed(codec, text, NGX_SPOCR_REDIS_BULK_MAX);
+        codec_feed(codec, "\r\n", 2);
+
+        rc = ngx_spocr_redis_codec_next(codec, &m);
+
+        if (rc != NGX_AGAIN) {
+            break;
+        }
+    }
+
+    is_int(rc, NGX_ERROR, "strings of one answer have a limit together");
+    is_int(i, NGX_SPOCR_REDIS_TEXT_MAX / NGX_SPOCR_REDIS_BULK_MAX,
+           "which is kept");
+
+    ngx_spocr_redis_codec_destroy(codec);
+    free(text);
+}
+
+
+static void
+test_large_is_right(void)
+{
+    char                             *text;
+    size_t                            len;
+    ngx_uint_t                        i, round;
+    ngx_spocr_redis_codec_t          *codec;
+    const ngx_spocr_redis_message_t  *m;
+
+    text = malloc(NGX_SPOCR_REDIS_BULK_MAX + 64);
+    codec = ngx_spocr_redis_codec_create();
+
+    for (round = 0; round < 3; round++) {
+        len = (size_t) sprintf(text, "*2\r\n$%d\r\n",
+                               NGX_SPOCR_REDIS_BULK_MAX);
+
+        for (i = 0; i < NGX_SPOCR_REDIS_BULK_MAX; i++) {
+            text[len++] = (char) ('a' + (i + round) % 26);
+        }
+
+        len += (size_t) sprintf(text + len, "\r\n:%u\r\n", (unsigned) round);
+        codec_feed(codec, text, len);
+
+        ok(ngx_spocr_redis_codec_next(codec, &m) == NGX_OK
+           && m->nvalues == 2
+           && m->values[0].text.len == NGX_SPOCR_REDIS_BULK_MAX
+           && m->values[0].text.data[0] == 'a' + round
+           && m->values[0].text.data[NGX_SPOCR_REDIS_BULK_MAX - 1]
+              == 'a' + (NGX_SPOCR_REDIS_BULK_MAX - 1 + round) % 26
+           && m->values[1].integer == (int64_t) round,
+           "the largest string, number %u", (unsigned) round);
+    }
+
+    is_int(ngx_spocr_redis_codec_next(codec, &m), NGX_AGAIN,
+           "and nothing behind them");
+
+    ngx_spocr_redis_codec_destroy(codec);
+    free(text);
+}
+
+
+static void
+test_long_error(void)
+{
+    char                              text[4096];
+    ngx_spocr_redis_codec_t          *codec;
+    const ngx_spocr_redis_message_t  *m;
+
+    memset(text, 'x', sizeof(text));
+    text[0] = '-';
+    text[sizeof(text) - 2] = '\r';
+    text[sizeof(text) - 1] = '\n';
+
+    codec = ngx_spocr_redis_codec_create();
+    codec_feed(codec, text, sizeof(text));
+
+    ok(ngx_spocr_redis_codec_next(codec, &m) == NGX_OK
+       && m->error.len == NGX_SPOCR_REDIS_ERROR_MAX,
+       "of a long error only the beginning is kept");
+
+    ngx_spocr_redis_codec_destroy(codec);
+}
+
+
+/* Mutants of what Redis sends: any result is right that leaves us alive. */
+
+static void
+test_mutants(void)
+{
+    char                              text[512];
+    size_t                            len, n, fed;
+    unsigned                          seed, i, k;
+    ngx_int_t                         rc;
+    unsigned                          messages, errors;
+    ngx_spocr_redis_codec_t          *codec;
+    const ngx_spocr_redis_message_t  *m;
+
+    static const char  good[] =
+        "*6\r\n" NONCE ":0\r\n:12\r\n:340\r\n:31999\r\n:29867\r\n"
+        "*3\r\n" NONCE "$-1\r\n$5\r\nhello\r\n-WRONGTYPE Operation\r\n"
+        "*3\r\n$7\r\nmessage\r\n$12\r\nspocr:notice\r\n$3\r\nall\r\n";
+
+    seed = 1;
+    messages = 0;
+    errors = 0;
+    len = sizeof(good) - 1;
+
+    for (i = 0; i < 200000; i++) {
+        memcpy(text, good, len);
+
+        for (k = 0; k < 1 + i % 3; k++) {
+            seed = seed * 1103515245 + 12345;
+            n = (seed >> 8) % len;
+            seed = seed * 1103515245 + 12345;
+            text[n] = (i & 1) ? "*$+-:\r\n0129"[(seed >> 8) % 11]
+                              : (char) (seed >> 8);
+        }
+
+        codec = ngx_spocr_redis_codec_create();
+        ngx_spocr_redis_codec_nested(codec, i & 4);
+
+        for (fed = 0, rc = NGX_AGAIN; fed < len && rc == NGX_AGAIN; fed += n) {
+            n = 1 + (seed >> 4) % 64;
+            n = n < len - fed ? n : len - fed;
+            codec_feed(codec, text + fed, n);
+
+            while ((rc = ngx_spocr_redis_codec_next(codec, &m)) == NGX_OK) {
+                messages++;
+
+                for (k = 0; k < m->nvalues; k++) {
+                    if (m->values[k].type == NGX_SPOCR_REDIS_STRING
+                        && m->values[k].text.len)
+                    {
+                        seed += m->values[k].text.data[0]
+                            + m->values[k].text.data[m->values[k].text.len - 1];
+                    }
+                }
+            }
+        }
+
+        errors += rc == NGX_ERROR;
+        ngx_spocr_redis_codec_destroy(codec);
+    }
+
+    ok(messages > 100000 && errors > 100000,
+       "200000 mutants: %u messages, %u errors", messages, errors);
+}
+
+
+static void
+test_commands(void)
+{
+    char        large[NGX_SPOCR_REDIS_COMMAND_MAX];
+    size_t      len;
+    u_char     *command;
+    ngx_str_t   words[NGX_SPOCR_REDIS_WORDS_MAX + 1];
+    ngx_uint_t  i;
+
+    ngx_str_set(&words[0], "FCALL");
+    ngx_str_set(&words[1], "a\r\nb");
+    words[2].len = 0;
+    words[2].data = NULL;
+
+    command = ngx_spocr_redis_codec_command(words, 3, &len);
+    ok(command && len == 31
+       && memcmp(command, "*3\r\n$5\r\nFCALL\r\n$4\r\na\r\nb\r\n$0\r\n\r\n",
+                 31)
+          == 0,
+       "a command: words are never looked into");
+    ngx_spocr_redis_codec_free(command);
+
+    memset(large, 'x', sizeof(large));
+    words[1].data = (u_char *) large;
+    words[1].len = sizeof(large) - 100;
+
+    command = ngx_spocr_redis_codec_command(words, 3, &len);
+    ok(command && len <= NGX_SPOCR_REDIS_COMMAND_MAX, "a long one");
+    ngx_spocr_redis_codec_free(command);
+
+    words[1].len = sizeof(large);
+    ok(ngx_spocr_redis_codec_command(words, 3, &len) == NULL, "too long");
+
+    for (i = 0; i <= NGX_SPOCR_REDIS_WORDS_MAX; i++) {
+        ngx_str_set(&words[i], "w");
+    }
+
+    ok(ngx_spocr_redis_codec_command(words, NGX_SPOCR_REDIS_WORDS_MAX + 1,
+                                     &len)
+       == NULL, "too many words");
+
+    command = ngx_spocr_redis_codec_command(words, NGX_SPOCR_REDIS_WORDS_MAX,
+                                            &len);
+    ok(command && len == 5 + NGX_SPOCR_REDIS_WORDS_MAX * 7,
+       "as many as are allowed");
+    ngx_spocr_redis_codec_free(command);
+}
+
+
+int
+main(void)
+{
+    test_messages();
+    test_nested();
+    test_errors();
+    test_large();
+    test_large_is_right();
+    test_long_error();
+    test_mutants();
+    test_commands();
+
+    return done_testing();
+}
