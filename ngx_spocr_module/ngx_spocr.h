@@ -18,6 +18,7 @@
 #include "ngx_spocr_limit.h"
 #include "ngx_spocr_methods.h"
 #include "ngx_spocr_metrics.h"
+#include "ngx_spocr_redis.h"
 #include "ngx_spocr_reqid.h"
 #include "ngx_spocr_zone.h"
 
@@ -35,6 +36,9 @@ typedef struct {
 /* The http block's configuration; cycle pool, read-only once it is read. */
 typedef struct {
     ngx_spocr_zone_t             *zone;        /* NULL: no spocr_zone */
+    ngx_spocr_redis_t            *redis;       /* NULL: no spocr_redis */
+    ngx_uint_t                    redis_needed;    /* a location denies what
+                                                * Redis cannot count */
     ngx_spocr_auth_main_conf_t    auth;
     ngx_spocr_limit_main_conf_t   limit;
     ngx_array_t                   logs;        /* of ngx_log_t *: error logs
@@ -60,6 +64,7 @@ typedef struct {
     ngx_http_handler_pt           page;        /* spocr_status, spocr_health */
     ngx_str_t                     page_file;
     ngx_uint_t                    page_line;
+    ngx_flag_t                    ready;       /* "spocr_health ready" */
 } ngx_spocr_loc_conf_t;
 
 
@@ -72,6 +77,7 @@ typedef struct {
     ngx_spocr_forward_ctx_t       forward;
     ngx_spocr_auth_ctx_t          auth;
     ngx_spocr_limit_ctx_t         limit;
+    ngx_spocr_redis_wait_t        wait;
     ngx_spocr_verdict_t           verdict;     /* why a step refused */
     const ngx_spocr_error_t      *error;       /* what was answered */
     ngx_buf_t                    *body;        /* of a JSON error, not sent */
@@ -86,6 +92,8 @@ typedef struct {
     unsigned                      passed:1;    /* and all were passed */
     unsigned                      stopped:1;   /* or one's refusal stands */
     unsigned                      preflight:1;
+    unsigned                      parked:1;    /* a step waits for Redis */
+    unsigned                      waited:1;    /* or has */
     unsigned                      broken:1;    /* the backend's answer is no
                                                 * HTTP: 502 in its place */
 } ngx_spocr_ctx_t;
@@ -125,12 +133,27 @@ void ngx_spocr_stopped(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
 /* ngx_spocr_variables.c */
 ngx_int_t ngx_spocr_variables_add(ngx_conf_t *cf);
 
+/*
+ * ngx_spocr_wait.c: a request that a step has parked goes on where Redis'
+ * answer, or the end of its patience, wakes it.
+ */
+ngx_int_t ngx_spocr_park(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx);
+void ngx_spocr_wake(void *data);
+
+/* ngx_spocr_process.c: a worker's beginning and end */
+ngx_int_t ngx_spocr_init_process(ngx_cycle_t *cycle);
+void ngx_spocr_exit_process(ngx_cycle_t *cycle);
+ngx_int_t ngx_spocr_process_conf(ngx_conf_t *cf, ngx_spocr_main_conf_t *smcf);
+
 /* ngx_spocr_status.c: content handlers, and the families of totals */
 ngx_int_t ngx_spocr_status_json_handler(ngx_http_request_t *r);
 ngx_int_t ngx_spocr_status_prometheus_handler(ngx_http_request_t *r);
 ngx_int_t ngx_spocr_health_handler(ngx_http_request_t *r);
 void ngx_spocr_status_count(ngx_spocr_main_conf_t *smcf,
     ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
+
+/* Where the totals of the store begin among the zone's. */
+ngx_uint_t ngx_spocr_status_redis_totals(void);
 
 /*
  * ngx_spocr_log.c: lines of the error log that tell of a refusal.  None holds

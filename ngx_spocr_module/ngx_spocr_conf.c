@@ -106,7 +106,10 @@ ngx_spocr_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     ngx_spocr_auth_conf_finish(&conf->auth, &smcf->auth);
     ngx_spocr_methods_merge(&prev->methods, &conf->methods);
 
-    if (ngx_spocr_limit_merge(cf, &smcf->limit, &prev->limit, &conf->limit)
+    if (ngx_spocr_limit_merge(cf, &smcf->limit,
+                              smcf->redis ? NGX_SPOCR_LIMIT_STORE_REDIS
+                                          : NGX_SPOCR_LIMIT_STORE_ZONE,
+                              &prev->limit, &conf->limit)
         != NGX_CONF_OK)
     {
         return NGX_CONF_ERROR;
@@ -256,6 +259,23 @@ ngx_spocr_check_gated(ngx_conf_t *cf, ngx_spocr_main_conf_t *smcf,
                       "\"spocr on\" needs \"spocr_zone\" in %V:%ui",
                       &conf->file, conf->line);
         return NGX_CONF_ERROR;
+    }
+
+    if (conf->limit.store == NGX_SPOCR_LIMIT_STORE_REDIS) {
+
+        if (smcf->redis == NULL) {
+            ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                          "\"spocr_limit_store redis\" needs \"spocr_redis\" "
+                          "where \"spocr on\" of %V:%ui is valid",
+                          &conf->file, conf->line);
+            return NGX_CONF_ERROR;
+        }
+
+        if (conf->limit.on_error == NGX_SPOCR_LIMIT_ON_ERROR_DENY
+            && conf->limit.spec->enable)
+        {
+            smcf->redis_needed = 1;
+        }
     }
 
     /* headers are parsed with the server's log, and logged with both */

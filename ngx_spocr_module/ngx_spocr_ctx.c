@@ -51,6 +51,10 @@ ngx_spocr_ctx(ngx_http_request_t *r, ngx_uint_t create)
     ctx = cln->data;
 
     ngx_memzero(ctx, sizeof(ngx_spocr_ctx_t));
+
+    ctx->wait.wake = ngx_spocr_wake;
+    ctx->wait.data = r;
+
     ngx_http_set_ctx(r, ctx, ngx_spocr_module);
 
     return ctx;
@@ -68,10 +72,12 @@ ngx_spocr_request_id(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
 }
 
 
-/* Marks the context among the pool's cleanups; there is nothing to free. */
+/* Marks the context among the pool's cleanups, and ends what it waits for. */
 
 static void
 ngx_spocr_ctx_cleanup(void *data)
 {
-    (void) data;
+    ngx_spocr_ctx_t *ctx = data;
+
+    ngx_spocr_limit_release(&ctx->limit);
 }

@@ -9,16 +9,29 @@
 #include "ngx_spocr_limit.h"
 
 
-#define NGX_SPOCR_LIMIT_FULL_RETRY  1     /* seconds, in the 503 */
+#define NGX_SPOCR_LIMIT_UNCOUNTED_RETRY  1     /* seconds, in the 503 */
 
 
-static ngx_int_t ngx_spocr_limit_refused(const ngx_spocr_limit_conf_t *lcf,
-    ngx_uint_t refused, ngx_spocr_limit_ctx_t *ctx,
-    ngx_spocr_verdict_t *verdict);
-static ngx_int_t ngx_spocr_limit_full(const ngx_spocr_limit_conf_t *lcf,
+static ngx_int_t ngx_spocr_limit_zone(const ngx_spocr_limit_conf_t *lcf,
+    const ngx_spocr_limit_store_t *store, const ngx_spocr_key_t *key,
     ngx_spocr_limit_ctx_t *ctx, ngx_spocr_verdict_t *verdict);
-static void ngx_spocr_limit_level(ngx_spocr_zone_level_t *level,
-    const u_char *counter, const uint64_t *salt, uint32_t limit);
+static ngx_int_t ngx_spocr_limit_redis(const ngx_spocr_limit_conf_t *lcf,
+    const ngx_spocr_limit_store_t *store, const ngx_spocr_key_t *key,
+    ngx_spocr_limit_ctx_t *ctx, ngx_spocr_redis_wait_t *wait,
+    ngx_spocr_verdict_t *verdict);
+static ngx_int_t ngx_spocr_limit_away(const ngx_spocr_limit_conf_t *lcf,
+    const ngx_spocr_limit_store_t *store, const ngx_spocr_key_t *key,
+    ngx_spocr_limit_ctx_t *ctx, ngx_spocr_verdict_t *verdict);
+static ngx_int_t ngx_spocr_limit_decide(const ngx_spocr_limit_conf_t *lcf,
+    ngx_spocr_limit_source_e source, ngx_uint_t refused,
+    ngx_spocr_limit_ctx_t *ctx, ngx_spocr_verdict_t *verdict);
+static ngx_int_t ngx_spocr_limit_uncounted(const ngx_spocr_limit_conf_t *lcf,
+    const char *reason, ngx_spocr_limit_ctx_t *ctx,
+    ngx_spocr_verdict_t *verdict);
+static void ngx_spocr_limit_levels(
+    ngx_spocr_zone_level_t levels[NGX_SPOCR_LEVELS],
+    const ngx_spocr_limit_spec_t *spec, const ngx_spocr_key_t *key,
+    const ngx_spocr_limit_ctx_t *ctx, ngx_spocr_limit_use_e use);
 
 
 ngx_conf_enum_t  ngx_spocr_limit_headers_names[] = {
@@ -28,15 +41,9 @@ ngx_conf_enum_t  ngx_spocr_limit_headers_names[] = {
     { ngx_null_string, 0 }
 };
 
-ngx_conf_enum_t  ngx_spocr_limit_on_error_names[] = {
-    { ngx_string("local"), NGX_SPOCR_LIMIT_ON_ERROR_LOCAL },
-    { ngx_string("deny"), NGX_SPOCR_LIMIT_ON_ERROR_DENY },
-    { ngx_string("allow"), NGX_SPOCR_LIMIT_ON_ERROR_ALLOW },
-    { ngx_null_string, 0 }
-};
-
 ngx_conf_enum_t  ngx_spocr_limit_store_names[] = {
     { ngx_string("zone"), NGX_SPOCR_LIMIT_STORE_ZONE },
+    { ngx_string("redis"), NGX_SPOCR_LIMIT_STORE_REDIS },
     { ngx_null_string, 0 }
 };
 
@@ -54,21 +61,31 @@ static const ngx_str_t  ngx_spocr_limit_statuses[] = {
 
 static const ngx_str_t  ngx_spocr_limit_sources[] = {
     ngx_null_string,
-    ngx_string("zone")
+    ngx_string("zone"),
+    ngx_string("redis"),
+    ngx_string("deny_cache"),
+    ngx_string("fallback")
+};
+
+/*
+ * One key's id may be another's uid, and what Redis told is not what the zone
+ * counts: the names of their counters must differ.
+ */
+
+static const uint64_t  ngx_spocr_limit_kinds[2][NGX_SPOCR_LEVELS] = {
+    { 0, 0x6c62272e07bb0142 },
+    { 0x9e3779b97f4a7c15, 0xd6e8feb86659fd93 }
 };
 
 
 ngx_int_t
 ngx_spocr_limit_step(const ngx_spocr_limit_conf_t *lcf,
-    ngx_spocr_zone_t *zone, const ngx_spocr_key_t *key,
-    ngx_spocr_limit_ctx_t *ctx, ngx_spocr_verdict_t *verdict)
+    const ngx_spocr_limit_store_t *store, const ngx_spocr_key_t *key,
+    ngx_spocr_limit_ctx_t *ctx, ngx_spocr_redis_wait_t *wait,
+    ngx_spocr_verdict_t *verdict)
 {
-    uint64_t                 left;
-    ngx_int_t                rc;
-    ngx_uint_t               refused;
-    ngx_spocr_limits_t       limits;
-    ngx_spocr_limit_spec_t  *spec;
-    ngx_spocr_zone_level_t   levels[NGX_SPOCR_LEVELS];
+    ngx_spocr_limits_t             limits;
+    const ngx_spocr_limit_spec_t  *spec;
 
     spec = lcf->spec;
 
@@ -81,12 +98,11 @@ ngx_spocr_limit_step(const ngx_spocr_limit_conf_t *lcf,
         return NGX_OK;
     }
 
-    ngx_spocr_key_limits(key, spec->index, &spec->limits, &limits);
+    if (ctx->state != NGX_SPOCR_LIMIT_IDLE) {
+        return ngx_spocr_limit_redis(lcf, store, key, ctx, wait, verdict);
+    }
 
-    ngx_spocr_limit_level(&levels[NGX_SPOCR_LEVEL_KEY], key->counter,
-                          spec->salt, limits.key);
-    ngx_spocr_limit_level(&levels[NGX_SPOCR_LEVEL_UID], key->tenant->counter,
-                          spec->salt, limits.uid);
+    ngx_spocr_key_limits(key, spec->index, &spec->limits, &limits);
 
     ctx->window = spec->window;
     ctx->limits[NGX_SPOCR_LEVEL_KEY] = limits.key;
@@ -100,25 +116,21 @@ ngx_spocr_limit_step(const ngx_spocr_limit_conf_t *lcf,
         return NGX_OK;
     }
 
-    rc = ngx_spocr_zone_take(zone, levels, spec->window, &refused, &left);
-
-    if (rc == NGX_DECLINED) {
-        return ngx_spocr_limit_full(lcf, ctx, verdict);
+    if (lcf->store == NGX_SPOCR_LIMIT_STORE_REDIS) {
+        return ngx_spocr_limit_redis(lcf, store, key, ctx, wait, verdict);
     }
 
-    ctx->counted = 1;
-    ctx->source = NGX_SPOCR_LIMIT_SOURCE_ZONE;
-    ctx->counts[NGX_SPOCR_LEVEL_KEY] = levels[NGX_SPOCR_LEVEL_KEY].count;
-    ctx->counts[NGX_SPOCR_LEVEL_UID] = levels[NGX_SPOCR_LEVEL_UID].count;
-    ctx->retry_after = ngx_spocr_window_retry_after(left, spec->window);
+    return ngx_spocr_limit_zone(lcf, store, key, ctx, verdict);
+}
 
-    if (rc == NGX_BUSY) {
-        return ngx_spocr_limit_refused(lcf, refused, ctx, verdict);
+
+void
+ngx_spocr_limit_release(ngx_spocr_limit_ctx_t *ctx)
+{
+    if (ctx->state == NGX_SPOCR_LIMIT_ASKED) {
+        ngx_spocr_redis_cancel(&ctx->call);
+        ctx->state = NGX_SPOCR_LIMIT_UNANSWERED;
     }
-
-    ctx->status = NGX_SPOCR_LIMIT_STATUS_PASSED;
-
-    return NGX_OK;
 }
 
 
@@ -170,10 +182,134 @@ ngx_spocr_limit_source(ngx_spocr_limit_source_e source)
 
 
 static ngx_int_t
-ngx_spocr_limit_refused(const ngx_spocr_limit_conf_t *lcf, ngx_uint_t refused,
+ngx_spocr_limit_zone(const ngx_spocr_limit_conf_t *lcf,
+    const ngx_spocr_limit_store_t *store, const ngx_spocr_key_t *key,
+    ngx_spocr_limit_ctx_t *ctx, ngx_spocr_verdict_t *verdict)
+{
+    uint64_t                left;
+    ngx_int_t               rc;
+    ngx_uint_t              refused;
+    ngx_spocr_zone_level_t  levels[NGX_SPOCR_LEVELS];
+
+    ngx_spocr_limit_levels(levels, lcf->spec, key, ctx,
+                           NGX_SPOCR_LIMIT_COUNTED);
+
+    rc = ngx_spocr_zone_take(store->zone, levels, ctx->window, &refused,
+                             &left);
+
+    if (rc == NGX_DECLINED) {
+
+        /*
+         * C-20.  There is no other place to count locally: "local" refuses,
+         * as "deny" does.
+         */
+
+        return ngx_spocr_limit_uncounted(lcf, "zone is full", ctx, verdict);
+    }
+
+    ctx->counts[NGX_SPOCR_LEVEL_KEY] = levels[NGX_SPOCR_LEVEL_KEY].count;
+    ctx->counts[NGX_SPOCR_LEVEL_UID] = levels[NGX_SPOCR_LEVEL_UID].count;
+    ctx->retry_after = ngx_spocr_window_retry_after(left, ctx->window);
+
+    return ngx_spocr_limit_decide(lcf, NGX_SPOCR_LIMIT_SOURCE_ZONE, refused,
+                                  ctx, verdict);
+}
+
+
+static ngx_int_t
+ngx_spocr_limit_redis(const ngx_spocr_limit_conf_t *lcf,
+    const ngx_spocr_limit_store_t *store, const ngx_spocr_key_t *key,
+    ngx_spocr_limit_ctx_t *ctx, ngx_spocr_redis_wait_t *wait,
+    ngx_spocr_verdict_t *verdict)
+{
+    ngx_int_t  rc;
+
+    switch (ctx->state) {
+
+    case NGX_SPOCR_LIMIT_ASKED:
+        return NGX_AGAIN;
+
+    case NGX_SPOCR_LIMIT_ANSWERED:
+        return ngx_spocr_limit_decide(lcf, NGX_SPOCR_LIMIT_SOURCE_REDIS,
+                                      ctx->refused, ctx, verdict);
+
+    case NGX_SPOCR_LIMIT_UNANSWERED:
+        return ngx_spocr_limit_away(lcf, store, key, ctx, verdict);
+
+    default: /* NGX_SPOCR_LIMIT_IDLE */
+        break;
+    }
+
+    rc = ngx_spocr_limit_ask(store, lcf->spec, key, ctx, wait);
+
+    if (rc == NGX_AGAIN) {
+        return NGX_AGAIN;
+    }
+
+    if (rc == NGX_BUSY) {
+        return ngx_spocr_limit_decide(lcf, NGX_SPOCR_LIMIT_SOURCE_DENY_CACHE,
+                                      ctx->refused, ctx, verdict);
+    }
+
+    return ngx_spocr_limit_away(lcf, store, key, ctx, verdict);
+}
+
+
+/* C-19: Redis does not count this request. */
+
+static ngx_int_t
+ngx_spocr_limit_away(const ngx_spocr_limit_conf_t *lcf,
+    const ngx_spocr_limit_store_t *store, const ngx_spocr_key_t *key,
+    ngx_spocr_limit_ctx_t *ctx, ngx_spocr_verdict_t *verdict)
+{
+    uint64_t                left;
+    ngx_int_t               rc;
+    ngx_uint_t              refused, i;
+    ngx_spocr_zone_level_t  levels[NGX_SPOCR_LEVELS];
+
+    if (lcf->on_error != NGX_SPOCR_LIMIT_ON_ERROR_LOCAL) {
+        return ngx_spocr_limit_uncounted(lcf, "Redis is away", ctx, verdict);
+    }
+
+    ngx_spocr_limit_levels(levels, lcf->spec, key, ctx,
+                           NGX_SPOCR_LIMIT_TOLD);
+
+    rc = ngx_spocr_zone_take_over(store->zone, levels, ctx->window,
+                                  (uint32_t) lcf->nodes, &refused, &left);
+
+    if (rc == NGX_DECLINED) {
+        return ngx_spocr_limit_uncounted(lcf, "Redis is away and the zone is "
+                                         "full", ctx, verdict);
+    }
+
+    for (i = 0; i < NGX_SPOCR_LEVELS; i++) {
+        ctx->limits[i] = levels[i].limit;
+        ctx->counts[i] = levels[i].count;
+    }
+
+    ctx->retry_after = ngx_spocr_window_retry_after(left, ctx->window);
+
+    return ngx_spocr_limit_decide(lcf, NGX_SPOCR_LIMIT_SOURCE_FALLBACK,
+                                  refused, ctx, verdict);
+}
+
+
+/* What was counted, or was refused because of what was: 429, or go on. */
+
+static ngx_int_t
+ngx_spocr_limit_decide(const ngx_spocr_limit_conf_t *lcf,
+    ngx_spocr_limit_source_e source, ngx_uint_t refused,
     ngx_spocr_limit_ctx_t *ctx, ngx_spocr_verdict_t *verdict)
 {
     ngx_uint_t  by_key;
+
+    ctx->counted = 1;
+    ctx->source = source;
+
+    if (refused == 0) {
+        ctx->status = NGX_SPOCR_LIMIT_STATUS_PASSED;
+        return NGX_OK;
+    }
 
     by_key = refused & (1 << NGX_SPOCR_LEVEL_KEY);
 
@@ -191,14 +327,12 @@ ngx_spocr_limit_refused(const ngx_spocr_limit_conf_t *lcf, ngx_uint_t refused,
 }
 
 
-/*
- * The zone has no room (C-20).  With the counters in the zone there is no
- * other place to count locally: "local" refuses, as "deny" does.
- */
+/* Nobody can count: let it pass, or refuse it. */
 
 static ngx_int_t
-ngx_spocr_limit_full(const ngx_spocr_limit_conf_t *lcf,
-    ngx_spocr_limit_ctx_t *ctx, ngx_spocr_verdict_t *verdict)
+ngx_spocr_limit_uncounted(const ngx_spocr_limit_conf_t *lcf,
+    const char *reason, ngx_spocr_limit_ctx_t *ctx,
+    ngx_spocr_verdict_t *verdict)
 {
     if (lcf->on_error == NGX_SPOCR_LIMIT_ON_ERROR_ALLOW || lcf->dry_run) {
         ctx->status = NGX_SPOCR_LIMIT_STATUS_BYPASSED;
@@ -208,25 +342,37 @@ ngx_spocr_limit_full(const ngx_spocr_limit_conf_t *lcf,
     ctx->status = NGX_SPOCR_LIMIT_STATUS_UNAVAILABLE;
 
     return ngx_spocr_refuse(verdict, NGX_SPOCR_ERR_SERVICE_UNAVAILABLE,
-                            NGX_SPOCR_LIMIT_FULL_RETRY, "zone is full");
+                            NGX_SPOCR_LIMIT_UNCOUNTED_RETRY, reason);
 }
 
 
-/* A counter's id: whose it is, and of which limit and window. */
-
 static void
-ngx_spocr_limit_level(ngx_spocr_zone_level_t *level, const u_char *counter,
-    const uint64_t *salt, uint32_t limit)
+ngx_spocr_limit_levels(ngx_spocr_zone_level_t levels[NGX_SPOCR_LEVELS],
+    const ngx_spocr_limit_spec_t *spec, const ngx_spocr_key_t *key,
+    const ngx_spocr_limit_ctx_t *ctx, ngx_spocr_limit_use_e use)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < NGX_SPOCR_LEVELS; i++) {
+        ngx_spocr_limit_id(levels[i].id, spec, key, i, use);
+        levels[i].limit = ctx->limits[i];
+        levels[i].count = 0;
+    }
+}
+
+
+void
+ngx_spocr_limit_id(u_char *id, const ngx_spocr_limit_spec_t *spec,
+    const ngx_spocr_key_t *key, ngx_uint_t level, ngx_spocr_limit_use_e use)
 {
     uint64_t  words[2];
 
-    ngx_memcpy(words, counter, sizeof(words));
+    ngx_memcpy(words, level == NGX_SPOCR_LEVEL_KEY ? key->counter
+                                                   : key->tenant->counter,
+               sizeof(words));
 
-    words[0] ^= salt[0];
-    words[1] ^= salt[1];
+    words[0] ^= spec->salt[0] ^ ngx_spocr_limit_kinds[use][level];
+    words[1] ^= spec->salt[1];
 
-    ngx_memcpy(level->id, words, sizeof(words));
-
-    level->limit = limit;
-    level->count = 0;
+    ngx_memcpy(id, words, sizeof(words));
 }

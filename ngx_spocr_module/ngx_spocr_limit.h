@@ -15,12 +15,14 @@
 #include <ngx_http.h>
 #include "ngx_spocr_error.h"
 #include "ngx_spocr_keys.h"
+#include "ngx_spocr_redis.h"
 #include "ngx_spocr_zone.h"
 
 
 #define NGX_SPOCR_LIMIT_KEY_DEFAULT     60
 #define NGX_SPOCR_LIMIT_UID_DEFAULT     600
 #define NGX_SPOCR_LIMIT_WINDOW_DEFAULT  60000      /* ms */
+#define NGX_SPOCR_LIMIT_NODES_MAX       1000000
 
 
 typedef enum {
@@ -36,7 +38,8 @@ typedef enum {
 } ngx_spocr_limit_on_error_e;
 
 typedef enum {
-    NGX_SPOCR_LIMIT_STORE_ZONE = 0
+    NGX_SPOCR_LIMIT_STORE_ZONE = 0,
+    NGX_SPOCR_LIMIT_STORE_REDIS
 } ngx_spocr_limit_store_e;
 
 typedef enum {
@@ -57,6 +60,9 @@ typedef enum {
 typedef enum {
     NGX_SPOCR_LIMIT_SOURCE_NONE = 0,
     NGX_SPOCR_LIMIT_SOURCE_ZONE,
+    NGX_SPOCR_LIMIT_SOURCE_REDIS,
+    NGX_SPOCR_LIMIT_SOURCE_DENY_CACHE,   /* Redis said it before (C-18) */
+    NGX_SPOCR_LIMIT_SOURCE_FALLBACK,     /* the zone, Redis being away */
     NGX_SPOCR_LIMIT_SOURCE_COUNT
 } ngx_spocr_limit_source_e;
 
@@ -68,6 +74,8 @@ typedef struct {
     ngx_msec_t                window;
     ngx_int_t                 index;       /* of the name among the records' */
     uint64_t                  salt[2];     /* of name and window */
+    ngx_str_t                 part;        /* ":l:<name>:<window>:", of the
+                                            * names of counters in Redis */
     ngx_flag_t                enable;
     ngx_str_t                 file;        /* where the directive stands */
     ngx_uint_t                line;
@@ -78,6 +86,7 @@ typedef struct {
     ngx_spocr_limit_spec_t   *spec;        /* NULL while it is unset */
     ngx_uint_t                store;
     ngx_uint_t                on_error;
+    ngx_uint_t                nodes;       /* that share a limit meanwhile */
     ngx_uint_t                headers;
     ngx_flag_t                dry_run;
 } ngx_spocr_limit_conf_t;
@@ -86,6 +95,22 @@ typedef struct {
 typedef struct {
     ngx_array_t               specs;       /* of ngx_spocr_limit_spec_t * */
 } ngx_spocr_limit_main_conf_t;
+
+
+/* Where it is counted. */
+typedef struct {
+    ngx_spocr_zone_t         *zone;
+    ngx_spocr_redis_t        *redis;       /* NULL: no spocr_redis */
+} ngx_spocr_limit_store_t;
+
+
+/* How far a question to Redis has come. */
+typedef enum {
+    NGX_SPOCR_LIMIT_IDLE = 0,
+    NGX_SPOCR_LIMIT_ASKED,
+    NGX_SPOCR_LIMIT_ANSWERED,
+    NGX_SPOCR_LIMIT_UNANSWERED             /* or not with what is expected */
+} ngx_spocr_limit_state_e;
 
 
 /* Part of the request's context; zeroed memory is a valid beginning. */
@@ -97,11 +122,19 @@ typedef struct {
     ngx_msec_t                window;
     ngx_int_t                 retry_after;     /* seconds to the window's end */
     unsigned                  counted:1;       /* limits and counts are set */
+
+    ngx_spocr_limit_state_e   state;
+    ngx_uint_t                refused;         /* levels, as Redis answered */
+    uint64_t                  begun;           /* zone's time of the question */
+    ngx_msec_t                parked;          /* since when the request is */
+    ngx_spocr_zone_t         *zone;            /* for the answer's handler */
+    ngx_spocr_redis_wait_t   *wait;
+    ngx_spocr_redis_call_t    call;
+    ngx_spocr_zone_known_t    known[NGX_SPOCR_LEVELS];
 } ngx_spocr_limit_ctx_t;
 
 
 extern ngx_conf_enum_t  ngx_spocr_limit_headers_names[];
-extern ngx_conf_enum_t  ngx_spocr_limit_on_error_names[];
 extern ngx_conf_enum_t  ngx_spocr_limit_store_names[];
 
 
@@ -109,21 +142,38 @@ extern ngx_conf_enum_t  ngx_spocr_limit_store_names[];
 char *ngx_spocr_limit_set(ngx_conf_t *cf, ngx_spocr_limit_main_conf_t *lmcf,
     ngx_spocr_limit_conf_t *lcf);
 
-/* Fills in the default limit and inherits; NULL when memory is out. */
-char *ngx_spocr_limit_merge(ngx_conf_t *cf, ngx_spocr_limit_main_conf_t *lmcf,
-    ngx_spocr_limit_conf_t *prev, ngx_spocr_limit_conf_t *conf);
-
-/* Places limit names among those of the key table, which may be NULL. */
-void ngx_spocr_limit_conf_finish(ngx_spocr_limit_main_conf_t *lmcf,
-    const ngx_spocr_keys_t *keys);
+/* "spocr_limit_on_error local [nodes=N] | deny | allow" */
+char *ngx_spocr_limit_set_on_error(ngx_conf_t *cf,
+    ngx_spocr_limit_conf_t *lcf);
 
 /*
- * NGX_OK, or the status of the refusal in *verdict: 429, or 503 when the zone
- * is full.  A request is counted once, however often it is redirected.
+ * Fills in the default limit and inherits; store: where nothing is said.
+ * NULL when memory is out.
+ */
+char *ngx_spocr_limit_merge(ngx_conf_t *cf, ngx_spocr_limit_main_conf_t *lmcf,
+    ngx_uint_t store, ngx_spocr_limit_conf_t *prev,
+    ngx_spocr_limit_conf_t *conf);
+
+/*
+ * Places limit names among those of the key table, which may be NULL.  NGX_OK,
+ * or NGX_ERROR when there are too many.
+ */
+ngx_int_t ngx_spocr_limit_conf_finish(ngx_spocr_limit_main_conf_t *lmcf,
+    ngx_spocr_keys_t *keys);
+
+/*
+ * NGX_OK; NGX_AGAIN while Redis is asked, until wait's wake is called; or the
+ * status of the refusal in *verdict: 429, or 503 when nothing can count.  A
+ * request is counted once, however often it is redirected.  key and wait last
+ * as long as ctx.
  */
 ngx_int_t ngx_spocr_limit_step(const ngx_spocr_limit_conf_t *lcf,
-    ngx_spocr_zone_t *zone, const ngx_spocr_key_t *key,
-    ngx_spocr_limit_ctx_t *ctx, ngx_spocr_verdict_t *verdict);
+    const ngx_spocr_limit_store_t *store, const ngx_spocr_key_t *key,
+    ngx_spocr_limit_ctx_t *ctx, ngx_spocr_redis_wait_t *wait,
+    ngx_spocr_verdict_t *verdict);
+
+/* The request goes: an answer is not waited for any more. */
+void ngx_spocr_limit_release(ngx_spocr_limit_ctx_t *ctx);
 
 /*
  * What is left for a client: of the level with the smaller remainder, the
@@ -139,6 +189,24 @@ ngx_int_t ngx_spocr_limit_header(ngx_http_request_t *r, ngx_uint_t headers,
 /* The names of a status and of a source, as variables and metrics have them. */
 const ngx_str_t *ngx_spocr_limit_status(ngx_spocr_limit_status_e status);
 const ngx_str_t *ngx_spocr_limit_source(ngx_spocr_limit_source_e source);
+
+/*
+ * The parts of the step, for limit files only.  ask: NGX_AGAIN; NGX_BUSY where
+ * the refusal is known already (ctx->refused, ctx->retry_after are set); or
+ * NGX_DECLINED where nobody can be asked.
+ */
+ngx_int_t ngx_spocr_limit_ask(const ngx_spocr_limit_store_t *store,
+    const ngx_spocr_limit_spec_t *spec, const ngx_spocr_key_t *key,
+    ngx_spocr_limit_ctx_t *ctx, ngx_spocr_redis_wait_t *wait);
+
+/* The name of a counter in the zone: of whom, of which limit, and why. */
+typedef enum {
+    NGX_SPOCR_LIMIT_COUNTED = 0,           /* in the zone */
+    NGX_SPOCR_LIMIT_TOLD                   /* in Redis, and told by it */
+} ngx_spocr_limit_use_e;
+
+void ngx_spocr_limit_id(u_char *id, const ngx_spocr_limit_spec_t *spec,
+    const ngx_spocr_key_t *key, ngx_uint_t level, ngx_spocr_limit_use_e use);
 
 
 #endif /* _NGX_SPOCR_LIMIT_H_INCLUDED_ */

@@ -16,8 +16,8 @@ static char *ngx_spocr_limit_number(ngx_conf_t *cf, ngx_str_t *parameter,
     size_t prefix, uint32_t *limit);
 static char *ngx_spocr_limit_conflict(ngx_conf_t *cf,
     ngx_spocr_limit_main_conf_t *lmcf, ngx_spocr_limit_spec_t *spec);
-static char *ngx_spocr_limit_register(ngx_spocr_limit_main_conf_t *lmcf,
-    ngx_spocr_limit_spec_t *spec);
+static char *ngx_spocr_limit_register(ngx_conf_t *cf,
+    ngx_spocr_limit_main_conf_t *lmcf, ngx_spocr_limit_spec_t *spec);
 static ngx_spocr_limit_spec_t *ngx_spocr_limit_spec(ngx_conf_t *cf);
 
 
@@ -74,16 +74,87 @@ ngx_spocr_limit_set(ngx_conf_t *cf, ngx_spocr_limit_main_conf_t *lmcf,
         return NGX_CONF_ERROR;
     }
 
-    return ngx_spocr_limit_register(lmcf, spec);
+    return ngx_spocr_limit_register(cf, lmcf, spec);
+}
+
+
+/* The number of nodes belongs to the policy: they are inherited together. */
+
+char *
+ngx_spocr_limit_set_on_error(ngx_conf_t *cf, ngx_spocr_limit_conf_t *lcf)
+{
+    ngx_int_t    n;
+    ngx_str_t   *value;
+    ngx_uint_t   i;
+
+    static const struct {
+        ngx_str_t   name;
+        ngx_uint_t  policy;
+    } policies[] = {
+        { ngx_string("local"), NGX_SPOCR_LIMIT_ON_ERROR_LOCAL },
+        { ngx_string("deny"), NGX_SPOCR_LIMIT_ON_ERROR_DENY },
+        { ngx_string("allow"), NGX_SPOCR_LIMIT_ON_ERROR_ALLOW }
+    };
+
+    if (lcf->on_error != NGX_CONF_UNSET_UINT) {
+        return "is duplicate";
+    }
+
+    value = cf->args->elts;
+
+    for (i = 0; i < sizeof(policies) / sizeof(policies[0]); i++) {
+        if (value[1].len == policies[i].name.len
+            && ngx_strcmp(value[1].data, policies[i].name.data) == 0)
+        {
+            lcf->on_error = policies[i].policy;
+        }
+    }
+
+    if (lcf->on_error == NGX_CONF_UNSET_UINT) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid value \"%V\": \"local\", \"deny\" or "
+                           "\"allow\" is expected", &value[1]);
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->nodes = 1;
+
+    if (cf->args->nelts == 2) {
+        return NGX_CONF_OK;
+    }
+
+    n = NGX_ERROR;
+
+    if (lcf->on_error == NGX_SPOCR_LIMIT_ON_ERROR_LOCAL
+        && ngx_strncmp(value[2].data, "nodes=", 6) == 0)
+    {
+        n = ngx_atoi(value[2].data + 6, value[2].len - 6);
+    }
+
+    if (n < 1 || n > NGX_SPOCR_LIMIT_NODES_MAX) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "invalid parameter \"%V\": \"local nodes=N\" with "
+                           "a number from 1 to %d is expected", &value[2],
+                           NGX_SPOCR_LIMIT_NODES_MAX);
+        return NGX_CONF_ERROR;
+    }
+
+    lcf->nodes = (ngx_uint_t) n;
+
+    return NGX_CONF_OK;
 }
 
 
 char *
 ngx_spocr_limit_merge(ngx_conf_t *cf, ngx_spocr_limit_main_conf_t *lmcf,
-    ngx_spocr_limit_conf_t *prev, ngx_spocr_limit_conf_t *conf)
+    ngx_uint_t store, ngx_spocr_limit_conf_t *prev,
+    ngx_spocr_limit_conf_t *conf)
 {
-    ngx_conf_merge_uint_value(conf->store, prev->store,
-                              NGX_SPOCR_LIMIT_STORE_ZONE);
+    if (conf->on_error == NGX_CONF_UNSET_UINT) {
+        conf->nodes = prev->nodes ? prev->nodes : 1;
+    }
+
+    ngx_conf_merge_uint_value(conf->store, prev->store, store);
     ngx_conf_merge_uint_value(conf->on_error, prev->on_error,
                               NGX_SPOCR_LIMIT_ON_ERROR_LOCAL);
     ngx_conf_merge_uint_value(conf->headers, prev->headers,
@@ -103,7 +174,7 @@ ngx_spocr_limit_merge(ngx_conf_t *cf, ngx_spocr_limit_main_conf_t *lmcf,
             return NGX_CONF_ERROR;
         }
 
-        if (ngx_spocr_limit_register(lmcf, prev->spec) != NGX_CONF_OK) {
+        if (ngx_spocr_limit_register(cf, lmcf, prev->spec) != NGX_CONF_OK) {
             return NGX_CONF_ERROR;
         }
     }
@@ -114,9 +185,9 @@ ngx_spocr_limit_merge(ngx_conf_t *cf, ngx_spocr_limit_main_conf_t *lmcf,
 }
 
 
-void
+ngx_int_t
 ngx_spocr_limit_conf_finish(ngx_spocr_limit_main_conf_t *lmcf,
-    const ngx_spocr_keys_t *keys)
+    ngx_spocr_keys_t *keys)
 {
     ngx_uint_t                i;
     ngx_spocr_limit_spec_t  **spec;
@@ -124,10 +195,21 @@ ngx_spocr_limit_conf_finish(ngx_spocr_limit_main_conf_t *lmcf,
     spec = lmcf->specs.elts;
 
     for (i = 0; i < lmcf->specs.nelts; i++) {
-        spec[i]->index = keys
-                         ? ngx_spocr_keys_limit_name_find(keys, &spec[i]->name)
-                         : NGX_DECLINED;
+        if (keys == NULL) {
+            spec[i]->index = NGX_DECLINED;
+            continue;
+        }
+
+        /* records that are read later find it there */
+
+        spec[i]->index = ngx_spocr_keys_limit_name(keys, &spec[i]->name);
+
+        if (spec[i]->index == NGX_ERROR) {
+            return NGX_ERROR;
+        }
     }
+
+    return NGX_OK;
 }
 
 
@@ -296,10 +378,10 @@ ngx_spocr_limit_conflict(ngx_conf_t *cf, ngx_spocr_limit_main_conf_t *lmcf,
 }
 
 
-/* Remembers a limit, and gives it the salt of its counters. */
+/* Remembers a limit, and gives it what its counters' names have of it. */
 
 static char *
-ngx_spocr_limit_register(ngx_spocr_limit_main_conf_t *lmcf,
+ngx_spocr_limit_register(ngx_conf_t *cf, ngx_spocr_limit_main_conf_t *lmcf,
     ngx_spocr_limit_spec_t *spec)
 {
     u_char                    text[NGX_SPOCR_NAME_LEN_MAX + 32], *p;
@@ -323,6 +405,17 @@ ngx_spocr_limit_register(ngx_spocr_limit_main_conf_t *lmcf,
     }
 
     ngx_memcpy(spec->salt, out, sizeof(spec->salt));
+
+    p = ngx_snprintf(text, sizeof(text), ":l:%V:%M:", &spec->name,
+                     spec->window);
+
+    spec->part.len = (size_t) (p - text);
+    spec->part.data = ngx_pnalloc(cf->pool, spec->part.len);
+    if (spec->part.data == NULL) {
+        return NGX_CONF_ERROR;
+    }
+
+    ngx_memcpy(spec->part.data, text, spec->part.len);
 
     place = ngx_array_push(&lmcf->specs);
     if (place == NULL) {

@@ -12,6 +12,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include "ngx_spocr_redis.h"
 #include "ngx_spocr_zone.h"
 
 
@@ -31,7 +32,8 @@ typedef enum {
 
 /*
  * A family of totals: total first + i is the one whose label is label(i); an
- * empty label is not shown.  help ends without a full stop.
+ * empty label is not shown.  A family of one total may have no label_name.
+ * help ends without a full stop.
  */
 typedef struct {
     const char        *name;
@@ -40,6 +42,7 @@ typedef struct {
     ngx_uint_t         first;
     ngx_uint_t         count;
     const ngx_str_t  *(*label)(ngx_uint_t i);
+    ngx_uint_t         redis;               /* not shown without one */
 } ngx_spocr_metrics_family_t;
 
 
@@ -48,20 +51,26 @@ typedef struct {
     const ngx_spocr_metrics_family_t  *families;
     ngx_spocr_zone_t                  *zone;
     ngx_uint_t                         keys;
+    ngx_uint_t                         redis;    /* whether there is one */
+    ngx_uint_t                         notices;  /* and one listens to it */
 } ngx_spocr_metrics_t;
 
 
-/* The totals of the steps' latency: NGX_SPOCR_METRICS_STEP_TOTALS of them. */
-#define NGX_SPOCR_METRICS_BUCKETS      11
-#define NGX_SPOCR_METRICS_STEP_TOTALS  (NGX_SPOCR_METRICS_BUCKETS + 1)
-
-/* The first of them; the families' totals stand below. */
+/*
+ * Two histograms: of our own steps' time, and of the time until Redis
+ * answers.  Their totals stand at the end of the zone's, the families' below.
+ */
+#define NGX_SPOCR_METRICS_BUCKETS_MAX    14
+#define NGX_SPOCR_METRICS_HISTOGRAM      (NGX_SPOCR_METRICS_BUCKETS_MAX + 1)
+#define NGX_SPOCR_METRICS_REDIS                                               \
+    (NGX_SPOCR_ZONE_TOTALS_MAX - NGX_SPOCR_METRICS_HISTOGRAM)
 #define NGX_SPOCR_METRICS_STEP                                                \
-    (NGX_SPOCR_ZONE_TOTALS_MAX - NGX_SPOCR_METRICS_STEP_TOTALS)
+    (NGX_SPOCR_METRICS_REDIS - NGX_SPOCR_METRICS_HISTOGRAM)
 
 
-/* One observation of our own steps' time, in nanoseconds. */
+/* One observation of our own steps' time, of Redis' answer; nanoseconds. */
 void ngx_spocr_metrics_step(ngx_spocr_zone_t *zone, uint64_t ns);
+void ngx_spocr_metrics_redis(ngx_spocr_zone_t *zone, uint64_t ns);
 
 const ngx_str_t *ngx_spocr_metrics_outcome(ngx_uint_t outcome);
 

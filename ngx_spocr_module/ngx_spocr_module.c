@@ -13,6 +13,8 @@ static ngx_int_t ngx_spocr_postconfiguration(ngx_conf_t *cf);
 
 static char *ngx_spocr_set_zone(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_spocr_set_redis(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_spocr_set_keys(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_spocr_set_switch(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -20,6 +22,8 @@ static char *ngx_spocr_set_switch(ngx_conf_t *cf, ngx_command_t *cmd,
 static char *ngx_spocr_set_scope(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_spocr_set_limit(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_spocr_set_on_error(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_spocr_set_methods(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
@@ -41,6 +45,13 @@ static ngx_command_t  ngx_spocr_commands[] = {
     { ngx_string("spocr_zone"),
       NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
       ngx_spocr_set_zone,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("spocr_redis"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_1MORE,
+      ngx_spocr_set_redis,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,
       NULL },
@@ -116,11 +127,11 @@ static ngx_command_t  ngx_spocr_commands[] = {
       &ngx_spocr_limit_store_names },
 
     { ngx_string("spocr_limit_on_error"),
-      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
-      ngx_conf_set_enum_slot,
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_spocr_set_on_error,
       NGX_HTTP_LOC_CONF_OFFSET,
-      offsetof(ngx_spocr_loc_conf_t, limit.on_error),
-      &ngx_spocr_limit_on_error_names },
+      0,
+      NULL },
 
     { ngx_string("spocr_limit_headers"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
@@ -151,7 +162,7 @@ static ngx_command_t  ngx_spocr_commands[] = {
       NULL },
 
     { ngx_string("spocr_health"),
-      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS,
+      NGX_HTTP_LOC_CONF|NGX_CONF_NOARGS|NGX_CONF_TAKE1,
       ngx_spocr_set_page,
       NGX_HTTP_LOC_CONF_OFFSET,
       0,
@@ -183,10 +194,10 @@ ngx_module_t  ngx_spocr_module = {
     NGX_HTTP_MODULE,                       /* module type */
     NULL,                                  /* init master */
     ngx_spocr_init_module,                 /* init module */
-    NULL,                                  /* init process */
+    ngx_spocr_init_process,                /* init process */
     NULL,                                  /* init thread */
     NULL,                                  /* exit thread */
-    NULL,                                  /* exit process */
+    ngx_spocr_exit_process,                /* exit process */
     NULL,                                  /* exit master */
     NGX_MODULE_V1_PADDING
 };
@@ -206,7 +217,17 @@ ngx_spocr_postconfiguration(ngx_conf_t *cf)
 
     smcf = ngx_http_conf_get_module_main_conf(cf, ngx_spocr_module);
 
-    ngx_spocr_limit_conf_finish(&smcf->limit, smcf->auth.keys);
+    if (ngx_spocr_limit_conf_finish(&smcf->limit, smcf->auth.keys) != NGX_OK) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "more than %d names of limits in the configuration and "
+                      "the records", NGX_SPOCR_NAMES_MAX);
+        return NGX_ERROR;
+    }
+
+    if (ngx_spocr_process_conf(cf, smcf) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     ngx_spocr_forward_init();
     ngx_spocr_filters_init();
 
@@ -220,6 +241,15 @@ ngx_spocr_set_zone(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_spocr_main_conf_t *smcf = conf;
 
     return ngx_spocr_zone_set(cf, &ngx_spocr_module, &smcf->zone);
+}
+
+
+static char *
+ngx_spocr_set_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_spocr_main_conf_t *smcf = conf;
+
+    return ngx_spocr_redis_set(cf, &smcf->redis);
 }
 
 
@@ -291,6 +321,15 @@ ngx_spocr_set_limit(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
 
 static char *
+ngx_spocr_set_on_error(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_spocr_loc_conf_t *slcf = conf;
+
+    return ngx_spocr_limit_set_on_error(cf, &slcf->limit);
+}
+
+
+static char *
 ngx_spocr_set_methods(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_spocr_loc_conf_t *slcf = conf;
@@ -299,7 +338,7 @@ ngx_spocr_set_methods(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 }
 
 
-/* "spocr_status json|prometheus" and "spocr_health": content handlers. */
+/* "spocr_status json|prometheus", "spocr_health [ready]": content handlers. */
 
 static char *
 ngx_spocr_set_page(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
@@ -318,8 +357,17 @@ ngx_spocr_set_page(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 
     value = cf->args->elts;
 
-    if (cf->args->nelts == 1) {
+    if (ngx_strcmp(cmd->name.data, "spocr_health") == 0) {
+
+        if (cf->args->nelts == 2 && ngx_strcmp(value[1].data, "ready") != 0) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "invalid value \"%V\": \"ready\" or nothing is "
+                               "expected", &value[1]);
+            return NGX_CONF_ERROR;
+        }
+
         handler = ngx_spocr_health_handler;
+        slcf->ready = cf->args->nelts == 2;
 
     } else if (ngx_strcmp(value[1].data, "json") == 0) {
         handler = ngx_spocr_status_json_handler;

@@ -176,7 +176,7 @@ ngx_spocr_access_handler(ngx_http_request_t *r)
     rc = ngx_spocr_run(r, smcf, slcf, ctx);
 
     if (rc == NGX_AGAIN) {
-        return NGX_AGAIN;
+        return ngx_spocr_park(r, ctx);
     }
 
     if (rc != NGX_OK) {
@@ -359,8 +359,13 @@ static ngx_int_t
 ngx_spocr_count_step(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
     ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx)
 {
-    return ngx_spocr_limit_step(&slcf->limit, smcf->zone, ctx->auth.key,
-                                &ctx->limit, &ctx->verdict);
+    ngx_spocr_limit_store_t  store;
+
+    store.zone = smcf->zone;
+    store.redis = smcf->redis;
+
+    return ngx_spocr_limit_step(&slcf->limit, &store, ctx->auth.key,
+                                &ctx->limit, &ctx->wait, &ctx->verdict);
 }
 
 

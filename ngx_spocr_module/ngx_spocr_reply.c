@@ -130,8 +130,8 @@ ngx_spocr_reply_error_body(ngx_http_request_t *r, ngx_chain_t *in,
 
 
 ngx_int_t
-ngx_spocr_reply_page(ngx_http_request_t *r, const ngx_str_t *type,
-    ngx_buf_t *body)
+ngx_spocr_reply_page(ngx_http_request_t *r, ngx_uint_t status,
+    const ngx_str_t *type, ngx_buf_t *body)
 {
     ngx_int_t    rc;
     ngx_chain_t  out;
@@ -149,7 +149,7 @@ ngx_spocr_reply_page(ngx_http_request_t *r, const ngx_str_t *type,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    r->headers_out.status = NGX_HTTP_OK;
+    r->headers_out.status = status;
     r->headers_out.content_type = *type;
     r->headers_out.content_type_len = type->len;
     r->headers_out.content_length_n = body->last - body->pos;

@@ -39,11 +39,11 @@ ngx_int_t ngx_spocr_reply_error_body(ngx_http_request_t *r, ngx_chain_t *in,
     ngx_buf_t *body, ngx_chain_t **out);
 
 /*
- * A content handler's answer of status 200 with the buffer as its body, which
- * is not to be cached.  Returns what a content handler returns.
+ * A content handler's answer with the buffer as its body, which is not to be
+ * cached.  Returns what a content handler returns.
  */
-ngx_int_t ngx_spocr_reply_page(ngx_http_request_t *r, const ngx_str_t *type,
-    ngx_buf_t *body);
+ngx_int_t ngx_spocr_reply_page(ngx_http_request_t *r, ngx_uint_t status,
+    const ngx_str_t *type, ngx_buf_t *body);
 
 /*
  * Sends a header without a body, whose status and headers are set, from the

@@ -20,11 +20,12 @@ typedef enum {
                              + NGX_SPOCR_LIMIT_STATUS_COUNT,
     NGX_SPOCR_TOTAL_ERROR = NGX_SPOCR_TOTAL_SOURCE
                             + NGX_SPOCR_LIMIT_SOURCE_COUNT,
-    NGX_SPOCR_TOTAL_END = NGX_SPOCR_TOTAL_ERROR + NGX_SPOCR_ERR_COUNT
+    NGX_SPOCR_TOTAL_REDIS = NGX_SPOCR_TOTAL_ERROR + NGX_SPOCR_ERR_COUNT,
+    NGX_SPOCR_TOTAL_END = NGX_SPOCR_TOTAL_REDIS + NGX_SPOCR_REDIS_TOTALS
 } ngx_spocr_total_e;
 
 
-/* the totals of the steps' latency stand at the end of the zone's */
+/* the histograms' totals stand at the end of the zone's */
 
 typedef char ngx_spocr_totals_fit[
     (ngx_uint_t) NGX_SPOCR_TOTAL_END <= NGX_SPOCR_METRICS_STEP ? 1 : -1];
@@ -38,31 +39,50 @@ static const ngx_str_t *ngx_spocr_status_auth(ngx_uint_t i);
 static const ngx_str_t *ngx_spocr_status_limit(ngx_uint_t i);
 static const ngx_str_t *ngx_spocr_status_source(ngx_uint_t i);
 static const ngx_str_t *ngx_spocr_status_error(ngx_uint_t i);
+static const ngx_str_t *ngx_spocr_status_call(ngx_uint_t i);
+static const ngx_str_t *ngx_spocr_status_link(ngx_uint_t i);
 
 
 static const ngx_spocr_metrics_family_t  ngx_spocr_status_families[] = {
 
     { "requests", "outcome", "Requests by what became of them",
       NGX_SPOCR_TOTAL_OUTCOME, NGX_SPOCR_OUTCOME_COUNT,
-      ngx_spocr_metrics_outcome },
+      ngx_spocr_metrics_outcome, 0 },
 
     { "auth", "status", "Gated requests by what was found of their key",
       NGX_SPOCR_TOTAL_AUTH, NGX_SPOCR_AUTH_COUNT,
-      ngx_spocr_status_auth },
+      ngx_spocr_status_auth, 0 },
 
     { "limit", "status", "Requests with a key by the limit's decision",
       NGX_SPOCR_TOTAL_LIMIT, NGX_SPOCR_LIMIT_STATUS_COUNT,
-      ngx_spocr_status_limit },
+      ngx_spocr_status_limit, 0 },
 
     { "limit_source", "source", "Limit decisions by where they were made",
       NGX_SPOCR_TOTAL_SOURCE, NGX_SPOCR_LIMIT_SOURCE_COUNT,
-      ngx_spocr_status_source },
+      ngx_spocr_status_source, 0 },
 
     { "errors", "code", "Errors of the gateway and of nginx by code",
       NGX_SPOCR_TOTAL_ERROR, NGX_SPOCR_ERR_COUNT,
-      ngx_spocr_status_error },
+      ngx_spocr_status_error, 0 },
 
-    { NULL, NULL, NULL, 0, 0, NULL }
+    { "redis_calls", "result", "Calls of Redis by how they ended",
+      NGX_SPOCR_TOTAL_REDIS, NGX_SPOCR_REDIS_CALL_TOTALS,
+      ngx_spocr_status_call, 1 },
+
+    { "redis_links", "event", "Links to Redis that came, failed and went",
+      NGX_SPOCR_TOTAL_REDIS + NGX_SPOCR_REDIS_TOTAL_CONNECTED, 3,
+      ngx_spocr_status_link, 1 },
+
+    { "redis_writes", NULL, "System calls that sent calls to Redis",
+      NGX_SPOCR_TOTAL_REDIS + NGX_SPOCR_REDIS_TOTAL_WRITES, 1, NULL, 1 },
+
+    { "redis_notices", NULL, "Notices of changed keys that were heard",
+      NGX_SPOCR_TOTAL_REDIS + NGX_SPOCR_REDIS_TOTAL_NOTICES, 1, NULL, 1 },
+
+    { "redis_subscriptions", NULL, "Subscriptions to notices that were begun",
+      NGX_SPOCR_TOTAL_REDIS + NGX_SPOCR_REDIS_TOTAL_SUBSCRIBED, 1, NULL, 1 },
+
+    { NULL, NULL, NULL, 0, 0, NULL, 0 }
 };
 
 
@@ -145,23 +165,41 @@ ngx_spocr_status_prometheus_handler(ngx_http_request_t *r)
 ngx_int_t
 ngx_spocr_health_handler(ngx_http_request_t *r)
 {
-    ngx_int_t   rc;
-    ngx_buf_t  *b;
+    ngx_int_t               rc;
+    ngx_buf_t              *b;
+    ngx_uint_t              away;
+    const ngx_str_t        *text;
+    ngx_spocr_loc_conf_t   *slcf;
+    ngx_spocr_main_conf_t  *smcf;
+
+    static const ngx_str_t  ok = ngx_string("{\"status\":\"ok\"}\n");
+    static const ngx_str_t  unavailable =
+        ngx_string("{\"status\":\"unavailable\",\"redis\":\"away\"}\n");
 
     rc = ngx_spocr_status_method(r);
     if (rc != NGX_OK) {
         return rc;
     }
 
-    b = ngx_create_temp_buf(r->pool, sizeof("{\"status\":\"ok\"}\n") - 1);
+    slcf = ngx_http_get_module_loc_conf(r, ngx_spocr_module);
+    smcf = ngx_http_get_module_main_conf(r, ngx_spocr_module);
+
+    away = slcf->ready
+           && smcf->redis_needed
+           && !ngx_spocr_redis_ready(smcf->redis);
+
+    text = away ? &unavailable : &ok;
+
+    b = ngx_create_temp_buf(r->pool, text->len);
     if (b == NULL) {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    b->last = ngx_cpymem(b->last, "{\"status\":\"ok\"}\n",
-                         sizeof("{\"status\":\"ok\"}\n") - 1);
+    b->last = ngx_cpymem(b->last, text->data, text->len);
 
-    return ngx_spocr_reply_page(r, &ngx_spocr_status_json_type, b);
+    return ngx_spocr_reply_page(r, away ? NGX_HTTP_SERVICE_UNAVAILABLE
+                                        : NGX_HTTP_OK,
+                                &ngx_spocr_status_json_type, b);
 }
 
 
@@ -184,6 +222,8 @@ ngx_spocr_status_page(ngx_http_request_t *r,
 
     metrics.families = ngx_spocr_status_families;
     metrics.zone = smcf->zone;
+    metrics.redis = smcf->redis != NULL;
+    metrics.notices = 0;
     metrics.keys = smcf->auth.keys ? ngx_spocr_keys_count(smcf->auth.keys) : 0;
 
     b = page(r->pool, &metrics);
@@ -191,7 +231,7 @@ ngx_spocr_status_page(ngx_http_request_t *r,
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    return ngx_spocr_reply_page(r, type, b);
+    return ngx_spocr_reply_page(r, NGX_HTTP_OK, type, b);
 }
 
 
@@ -234,4 +274,40 @@ static const ngx_str_t *
 ngx_spocr_status_error(ngx_uint_t i)
 {
     return &ngx_spocr_error((ngx_spocr_error_e) i)->code;
+}
+
+
+static const ngx_str_t *
+ngx_spocr_status_call(ngx_uint_t i)
+{
+    static const ngx_str_t  results[NGX_SPOCR_REDIS_CALL_TOTALS] = {
+        ngx_string("ok"),
+        ngx_string("error"),
+        ngx_string("timeout"),
+        ngx_string("lost"),
+        ngx_string("cancelled"),
+        ngx_string("refused")
+    };
+
+    return &results[i];
+}
+
+
+static const ngx_str_t *
+ngx_spocr_status_link(ngx_uint_t i)
+{
+    static const ngx_str_t  events[] = {
+        ngx_string("connected"),
+        ngx_string("failed"),
+        ngx_string("closed")
+    };
+
+    return &events[i];
+}
+
+
+ngx_uint_t
+ngx_spocr_status_redis_totals(void)
+{
+    return NGX_SPOCR_TOTAL_REDIS;
 }

@@ -23,7 +23,8 @@ typedef enum {
     NGX_SPOCR_VAR_LIMIT_STATUS,
     NGX_SPOCR_VAR_LIMIT_SOURCE,
     NGX_SPOCR_VAR_LIMIT_REMAINING,
-    NGX_SPOCR_VAR_RETRY_AFTER
+    NGX_SPOCR_VAR_RETRY_AFTER,
+    NGX_SPOCR_VAR_REDIS_TIME
 } ngx_spocr_variable_e;
 
 
@@ -33,6 +34,8 @@ static ngx_int_t ngx_spocr_variable_text(ngx_http_variable_value_t *v,
     const ngx_str_t *value);
 static ngx_int_t ngx_spocr_variable_number(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uint64_t n);
+static ngx_int_t ngx_spocr_variable_seconds(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, ngx_msec_t ms);
 static ngx_int_t ngx_spocr_variable_identity(ngx_http_variable_value_t *v,
     ngx_spocr_ctx_t *ctx, uintptr_t data);
 
@@ -71,6 +74,9 @@ static ngx_http_variable_t  ngx_spocr_variables[] = {
 
     { ngx_string("spocr_retry_after"), NULL, ngx_spocr_variable,
       NGX_SPOCR_VAR_RETRY_AFTER, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("spocr_redis_time"), NULL, ngx_spocr_variable,
+      NGX_SPOCR_VAR_REDIS_TIME, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
       ngx_http_null_variable
 };
@@ -163,6 +169,15 @@ ngx_spocr_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         return ngx_spocr_variable_number(r, v,
                                          (uint64_t) ctx->verdict.retry_after);
 
+    case NGX_SPOCR_VAR_REDIS_TIME:
+
+        if (!ctx->waited) {
+            v->not_found = 1;
+            return NGX_OK;
+        }
+
+        return ngx_spocr_variable_seconds(r, v, ctx->wait.used);
+
     default:
         return ngx_spocr_variable_identity(v, ctx, data);
     }
@@ -224,6 +239,26 @@ ngx_spocr_variable_number(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     }
 
     v->len = (size_t) (ngx_sprintf(v->data, "%uL", n) - v->data)
+             & NGX_SPOCR_VAR_LEN_MAX;
+
+    return NGX_OK;
+}
+
+
+/* As $request_time is written: seconds, with three digits of milliseconds. */
+
+static ngx_int_t
+ngx_spocr_variable_seconds(ngx_http_request_t *r,
+    ngx_http_variable_value_t *v, ngx_msec_t ms)
+{
+    v->data = ngx_pnalloc(r->pool, NGX_TIME_T_LEN + 4);
+    if (v->data == NULL) {
+        return NGX_ERROR;
+    }
+
+    v->len = (size_t) (ngx_sprintf(v->data, "%T.%03M", (time_t) ms / 1000,
+                                   ms % 1000)
+                       - v->data)
              & NGX_SPOCR_VAR_LEN_MAX;
 
     return NGX_OK;

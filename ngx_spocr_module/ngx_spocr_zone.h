@@ -85,8 +85,8 @@ typedef struct {
  *
  * NGX_OK        Redis has to be asked
  * NGX_BUSY      what Redis told has reached a limit, in a window that surely
- *               has not passed (C-18): *refused has the levels' bits, *left the ms
- *               that may be left of it at most
+ *               has not passed (C-18): *refused has the levels' bits, *left
+ *               the ms that may be left of it at most
  */
 ngx_int_t ngx_spocr_zone_known(ngx_spocr_zone_t *zone,
     ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t width,

@@ -1,7 +1,6 @@
 
 /*
- * The zone's counters.  The limit step takes from them, or keeps in them what
- * Redis told.
+ * The zone's counters, which the limit step takes from.
  *
  * A counter lives in one of two buckets of eight that its id names, and never
  * moves.  Invariant: a counter is found by its id alone, there are no links
@@ -25,41 +24,6 @@
 #define ngx_spocr_zone_prefetch(p)  __builtin_prefetch(p)
 
 
-/*
- * Of what Redis told, a counter's note keeps the window's number and, in its
- * lowest byte, how many ms later than its end the window may end: as long as
- * the answer took.
- */
-
-#define NGX_SPOCR_ZONE_SLACK_MAX     255
-
-#define ngx_spocr_zone_note(number, slack)                                    \
-    (((number) << 8) | (uint32_t) (slack))
-
-#define ngx_spocr_zone_number(note)  ((note) >> 8)
-#define ngx_spocr_zone_slack(note)   ((note) & NGX_SPOCR_ZONE_SLACK_MAX)
-
-
-/* So close to its end, ms, a window may have passed since the loop began. */
-#define NGX_SPOCR_ZONE_CLOSE         50
-
-
-static ngx_int_t ngx_spocr_zone_look(ngx_spocr_zone_t *zone,
-    ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t width,
-    uint64_t *now, ngx_uint_t *refused, uint64_t *left);
-static void ngx_spocr_zone_recall(ngx_spocr_zone_shm_t *sh,
-    ngx_spocr_zone_known_t *level, uint64_t now, uint64_t width);
-static void ngx_spocr_zone_told(ngx_spocr_counter_t *c,
-    const ngx_spocr_zone_known_t *level, uint64_t now, uint64_t begun,
-    uint64_t left);
-static ngx_spocr_counter_t *ngx_spocr_zone_begin(ngx_spocr_zone_shm_t *sh,
-    const u_char *id, uint64_t now, uint64_t width, uint32_t nodes);
-static void ngx_spocr_zone_own(u_char *own, const u_char *id);
-static uint64_t ngx_spocr_zone_now(ngx_spocr_zone_shm_t *sh);
-static ngx_spocr_counter_t *ngx_spocr_zone_find(ngx_spocr_zone_shm_t *sh,
-    const u_char *id, ngx_spocr_bucket_t *buckets[2]);
-static ngx_spocr_counter_t *ngx_spocr_zone_counter(ngx_spocr_zone_shm_t *sh,
-    const u_char *id, uint64_t now);
 static ngx_spocr_counter_t *ngx_spocr_zone_free(ngx_spocr_bucket_t *buckets[2],
     uint64_t now);
 
@@ -131,347 +95,13 @@ done:
 }
 
 
-ngx_int_t
-ngx_spocr_zone_known(ngx_spocr_zone_t *zone,
-    ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t width,
-    uint64_t *now, ngx_uint_t *refused, uint64_t *left)
-{
-    ngx_int_t  rc;
-
-    rc = ngx_spocr_zone_look(zone, levels, width, now, refused, left);
-
-    if (rc == NGX_BUSY && *left <= NGX_SPOCR_ZONE_CLOSE) {
-
-        /* nginx's time is that of the loop's last turn */
-
-        ngx_time_update();
-
-        rc = ngx_spocr_zone_look(zone, levels, width, now, refused, left);
-    }
-
-    return rc;
-}
-
-
-static ngx_int_t
-ngx_spocr_zone_look(ngx_spocr_zone_t *zone,
-    ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t width,
-    uint64_t *now, ngx_uint_t *refused, uint64_t *left)
-{
-    uint64_t               end;
-    ngx_uint_t             i;
-    ngx_spocr_bucket_t    *buckets[2];
-    ngx_spocr_counter_t   *c;
-    ngx_spocr_zone_shm_t  *sh;
-
-    sh = zone->sh;
-    *refused = 0;
-    *left = 0;
-
-    ngx_shmtx_lock(&zone->shpool->mutex);
-
-    *now = ngx_spocr_zone_now(sh);
-
-    for (i = 0; i < NGX_SPOCR_LEVELS; i++) {
-
-        levels[i].count = 0;
-        levels[i].number = 0;
-
-        if (levels[i].limit == NGX_SPOCR_LIMIT_NONE) {
-            continue;
-        }
-
-        c = ngx_spocr_zone_find(sh, levels[i].id, buckets);
-
-        if (c && c->window.end > *now) {
-            levels[i].count = c->window.count;
-            levels[i].number = ngx_spocr_zone_number(c->window.note);
-
-            if (levels[i].count >= levels[i].limit) {
-                *refused |= (ngx_uint_t) 1 << i;
-
-                end = c->window.end + ngx_spocr_zone_slack(c->window.note);
-                *left = ngx_max(*left, end - *now);
-            }
-        }
-
-        if (sh->over > *now) {
-            ngx_spocr_zone_recall(sh, &levels[i], *now, width);
-        }
-    }
-
-    ngx_shmtx_unlock(&zone->shpool->mutex);
-
-    return *refused ? NGX_BUSY : NGX_OK;
-}
-
-
-/*
- * What this node counted while Redis was away, times the nodes that share the
- * limit: what Redis is told, so that it is not given twice.
- */
-
-static void
-ngx_spocr_zone_recall(ngx_spocr_zone_shm_t *sh,
-    ngx_spocr_zone_known_t *level, uint64_t now, uint64_t width)
-{
-    u_char                own[NGX_SPOCR_ZONE_ID_LEN];
-    uint64_t              count;
-    ngx_spocr_bucket_t   *buckets[2];
-    ngx_spocr_counter_t  *c;
-
-    ngx_spocr_zone_own(own, level->id);
-
-    c = ngx_spocr_zone_find(sh, own, buckets);
-
-    if (c == NULL || c->window.end <= now) {
-        return;
-    }
-
-    count = (uint64_t) c->window.count * c->window.note;
-
-    if (count <= level->count) {
-        return;
-    }
-
-    if (level->count == 0) {
-
-        /* the window began meanwhile: by the node's clock, or not at all */
-
-        if (c->window.end % width != 0) {
-            return;
-        }
-
-        level->number = (uint32_t) ((c->window.end / width - 1)
-                                    % NGX_SPOCR_ZONE_NUMBERS);
-    }
-
-    level->count = (uint32_t) ngx_min(count, level->limit);
-}
-
-
-void
-ngx_spocr_zone_learn(ngx_spocr_zone_t *zone,
-    const ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t begun,
-    uint64_t left)
-{
-    uint64_t               now;
-    ngx_uint_t             i;
-    ngx_spocr_counter_t   *c;
-    ngx_spocr_zone_shm_t  *sh;
-
-    sh = zone->sh;
-
-    ngx_shmtx_lock(&zone->shpool->mutex);
-
-    now = ngx_spocr_zone_now(sh);
-
-    for (i = 0; i < NGX_SPOCR_LEVELS; i++) {
-
-        if (levels[i].limit == NGX_SPOCR_LIMIT_NONE || begun + left <= now) {
-            continue;
-        }
-
-        c = ngx_spocr_zone_counter(sh, levels[i].id, now);
-
-        if (c) {
-            ngx_spocr_zone_told(c, &levels[i], now, begun, left);
-        }
-    }
-
-    ngx_shmtx_unlock(&zone->shpool->mutex);
-}
-
-
-/*
- * The window ends left ms after Redis answered, so not before begun + left
- * and not after now + left.  Answers of two workers may come in any order:
- * the higher count and the narrower end are the better ones.
- */
-
-static void
-ngx_spocr_zone_told(ngx_spocr_counter_t *c,
-    const ngx_spocr_zone_known_t *level, uint64_t now, uint64_t begun,
-    uint64_t left)
-{
-    uint32_t  behind;
-    uint64_t  first, last;
-
-    first = begun + left;
-    last = now + left;
-
-    if (c->window.end > now) {
-        behind = (ngx_spocr_zone_number(c->window.note) - level->number)
-                 % NGX_SPOCR_ZONE_NUMBERS;
-
-        if (behind && behind < NGX_SPOCR_ZONE_NUMBERS / 2) {
-
-            /* an answer of a window before */
-
-            return;
-        }
-
-        if (behind == 0) {
-            last = ngx_min(last, c->window.end
-                                 + ngx_spocr_zone_slack(c->window.note));
-            first = ngx_max(first, c->window.end);
-            last = ngx_max(last, first);
-
-            c->window.note = ngx_spocr_zone_note(level->number,
-                                ngx_min(last - first,
-                                        NGX_SPOCR_ZONE_SLACK_MAX));
-            c->window.end = first;
-
-            if (level->count > c->window.count) {
-                c->window.count = level->count;
-            }
-
-            return;
-        }
-    }
-
-    /* as with a roll: who dies here must not leave an old count */
-
-    c->window.end = 0;
-    ngx_memory_barrier();
-
-    c->window.count = level->count;
-    c->window.note = ngx_spocr_zone_note(level->number,
-                               ngx_min(last - first,
-                                       NGX_SPOCR_ZONE_SLACK_MAX));
-    ngx_memory_barrier();
-
-    c->window.end = first;
-}
-
-
-ngx_int_t
-ngx_spocr_zone_take_over(ngx_spocr_zone_t *zone,
-    ngx_spocr_zone_level_t levels[NGX_SPOCR_LEVELS], uint64_t width,
-    uint32_t nodes, ngx_uint_t *refused, uint64_t *left)
-{
-    uint32_t               limits[NGX_SPOCR_LEVELS];
-    uint64_t               now;
-    ngx_int_t              rc;
-    ngx_uint_t             i;
-    ngx_spocr_window_t    *windows[NGX_SPOCR_LEVELS];
-    ngx_spocr_counter_t   *c;
-    ngx_spocr_zone_shm_t  *sh;
-
-    sh = zone->sh;
-    *refused = 0;
-    *left = 0;
-
-    ngx_shmtx_lock(&zone->shpool->mutex);
-
-    now = ngx_spocr_zone_now(sh);
-
-    for (i = 0; i < NGX_SPOCR_LEVELS; i++) {
-
-        windows[i] = NULL;
-
-        if (levels[i].limit == NGX_SPOCR_LIMIT_NONE) {
-            continue;
-        }
-
-        limits[i] = ngx_max(levels[i].limit / nodes, 1);
-
-        c = ngx_spocr_zone_begin(sh, levels[i].id, now, width, nodes);
-
-        if (c == NULL) {
-            rc = NGX_DECLINED;
-            goto done;
-        }
-
-        windows[i] = &c->window;
-        *left = ngx_max(*left, c->window.end - now);
-    }
-
-    *refused = ngx_spocr_window_take(windows, limits);
-
-    for (i = 0; i < NGX_SPOCR_LEVELS; i++) {
-        levels[i].count = windows[i] ? windows[i]->count : 0;
-        levels[i].limit = windows[i] ? limits[i] : NGX_SPOCR_LIMIT_NONE;
-    }
-
-    rc = *refused ? NGX_BUSY : NGX_OK;
-
-done:
-
-    ngx_shmtx_unlock(&zone->shpool->mutex);
-
-    return rc;
-}
-
-
-/*
- * The counter that stands in for the one of that id while Redis is away, in a
- * window that is not over.  Of what Redis told last, it begins with this
- * node's share; without that, the node's clock says when a window begins.
- */
-
-static ngx_spocr_counter_t *
-ngx_spocr_zone_begin(ngx_spocr_zone_shm_t *sh, const u_char *id, uint64_t now,
-    uint64_t width, uint32_t nodes)
-{
-    u_char                own[NGX_SPOCR_ZONE_ID_LEN];
-    uint32_t              share;
-    ngx_spocr_bucket_t   *buckets[2];
-    ngx_spocr_counter_t  *c, *known;
-
-    ngx_spocr_zone_own(own, id);
-
-    c = ngx_spocr_zone_counter(sh, own, now);
-
-    if (c == NULL) {
-        return NULL;
-    }
-
-    known = ngx_spocr_zone_find(sh, id, buckets);
-
-    if (known && known->window.end > now) {
-        share = (known->window.count + nodes - 1) / nodes;
-
-        if (c->window.end <= now) {
-            c->window.count = 0;
-            ngx_memory_barrier();
-
-            c->window.end = known->window.end;
-        }
-
-        c->window.count = ngx_max(c->window.count, share);
-
-    } else {
-        ngx_spocr_window_roll(&c->window, now, width);
-    }
-
-    c->window.note = nodes;
-    sh->over = ngx_max(sh->over, c->window.end);
-
-    return c;
-}
-
-
-/* The name of the counter that stands in for another one. */
-
-static void
-ngx_spocr_zone_own(u_char *own, const u_char *id)
-{
-    ngx_uint_t  i;
-
-    for (i = 0; i < NGX_SPOCR_ZONE_ID_LEN; i++) {
-        own[i] = (u_char) ~id[i];
-    }
-}
-
-
 /*
  * A clock that was set back, or another worker's that was read a moment
  * earlier, must not open a window for the second time.  A clock that was set
  * forward and back again leaves the zone ahead, but not frozen.
  */
 
-static uint64_t
+uint64_t
 ngx_spocr_zone_now(ngx_spocr_zone_shm_t *sh)
 {
     int64_t      wall, mono;
@@ -495,7 +125,7 @@ ngx_spocr_zone_now(ngx_spocr_zone_shm_t *sh)
 
 /* The counter of that id, or NULL; and the buckets where it would stand. */
 
-static ngx_spocr_counter_t *
+ngx_spocr_counter_t *
 ngx_spocr_zone_find(ngx_spocr_zone_shm_t *sh, const u_char *id,
     ngx_spocr_bucket_t *buckets[2])
 {
@@ -524,7 +154,7 @@ ngx_spocr_zone_find(ngx_spocr_zone_shm_t *sh, const u_char *id,
 
 /* The counter of that id, or one that is free, made its own. */
 
-static ngx_spocr_counter_t *
+ngx_spocr_counter_t *
 ngx_spocr_zone_counter(ngx_spocr_zone_shm_t *sh, const u_char *id,
     uint64_t now)
 {

@@ -85,4 +85,18 @@ struct ngx_spocr_zone_s {
 };
 
 
+/* ngx_spocr_zone_counter.c; all of them under the lock */
+
+/* The zone's time, ms. */
+uint64_t ngx_spocr_zone_now(ngx_spocr_zone_shm_t *sh);
+
+/* The counter of that id, or NULL; and the buckets where it would stand. */
+ngx_spocr_counter_t *ngx_spocr_zone_find(ngx_spocr_zone_shm_t *sh,
+    const u_char *id, ngx_spocr_bucket_t *buckets[2]);
+
+/* The counter of that id, or one that is free, made its own; or NULL. */
+ngx_spocr_counter_t *ngx_spocr_zone_counter(ngx_spocr_zone_shm_t *sh,
+    const u_char *id, uint64_t now);
+
+
 #endif /* _NGX_SPOCR_ZONE_SHM_H_INCLUDED_ */

@@ -36,30 +36,31 @@ end
 
 -- KEYS  the counters of the key and of its uid
 -- ARGV  nonce, limit of the key, limit of the uid (0: unlimited, not counted),
---       width of the window in ms, and what the gateway was told last: the
---       window's number (its lower 24 bits), counts of the key and of the uid
+--       width of the window in ms, and what the gateway knows: the window's
+--       number (its lower 24 bits), counts of the key and of the uid
 --
 -- Takes one from both, or nothing from any.  Answers: nonce, who refuses (1
 -- the key, 2 the uid, 3 both), counts of the key and of the uid, ms until the
 -- window ends, the window's number.
 --
--- A count that a gateway was told in this window is valid where Redis has
--- lost it: in a restart, or with the node that it was on.
+-- A count that a gateway knows of this window is valid where Redis has less:
+-- it was lost in a restart, or reached while Redis was away.
 
 local function limit(keys, args)
     local width, now = tonumber(args[4]), now_ms()
     local passed = now % width
     local window = (now - passed) / width
-    local told = tonumber(args[5]) == window % 2^24
+    local known = tonumber(args[5]) == window % 2^24
     local texts = redis.call('MGET', keys[1], keys[2])
-    local counts, refused = { 0, 0 }, 0
+    local stored, counts, refused = { 0, 0 }, { 0, 0 }, 0
 
     for i = 1, 2 do
         local max = tonumber(args[i + 1])
 
         if max > 0 then
-            counts[i] = math.max(taken(texts[i], window),
-                                 told and tonumber(args[i + 5]) or 0)
+            stored[i] = taken(texts[i], window)
+            counts[i] = math.max(stored[i],
+                                 known and tonumber(args[i + 5]) or 0)
             if counts[i] >= max then
                 refused = refused + i
             end
@@ -69,6 +70,9 @@ local function limit(keys, args)
     for i = 1, 2 do
         if refused == 0 and tonumber(args[i + 1]) > 0 then
             counts[i] = counts[i] + 1
+        end
+
+        if counts[i] > stored[i] then
             redis.call('SET', keys[i],
                        string.format('%d:%d', window, counts[i]),
                        'PX', width - passed + 1000)

@@ -20,6 +20,7 @@
 #include "../../ngx_spocr_module/ngx_spocr_zone.c" /* NOLINT */
 #include "../../ngx_spocr_module/ngx_spocr_zone_board.c" /* NOLINT */
 #include "../../ngx_spocr_module/ngx_spocr_zone_counter.c" /* NOLINT */
+#include "../../ngx_spocr_module/ngx_spocr_zone_known.c" /* NOLINT */
 
 
 #define WIDTH  1000

@@ -1,0 +1,95 @@
+
+/*
+ * What runs beside the requests: each worker's link to Redis and its cache of
+ * keys.  nginx calls this at the end of the configuration, and at a worker's
+ * beginning and end.
+ */
+
+
+#include "ngx_spocr.h"
+
+
+/* Names are looked up again with the http block's resolver, if it has one. */
+
+ngx_int_t
+ngx_spocr_process_conf(ngx_conf_t *cf, ngx_spocr_main_conf_t *smcf)
+{
+    ngx_http_conf_ctx_t        *ctx;
+    ngx_http_core_loc_conf_t   *clcf;
+    ngx_spocr_redis_context_t   context;
+
+    if (smcf->redis == NULL) {
+        return NGX_OK;
+    }
+
+    if (smcf->zone == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"spocr_redis\" needs \"spocr_zone\" in %V",
+                      &cf->conf_file->file.name);
+        return NGX_ERROR;
+    }
+
+    ctx = cf->ctx;
+    clcf = ctx->loc_conf[ngx_http_core_module.ctx_index];
+
+    ngx_memzero(&context, sizeof(ngx_spocr_redis_context_t));
+
+    context.zone = smcf->zone;
+    context.totals = ngx_spocr_status_redis_totals();
+    context.observe = ngx_spocr_metrics_redis;
+
+    /* the core module makes an empty one where there is none */
+
+    if (clcf->resolver && clcf->resolver->connections.nelts) {
+        context.resolver = clcf->resolver;
+        context.resolver_timeout = clcf->resolver_timeout;
+    }
+
+    ngx_spocr_redis_finish(smcf->redis, &context);
+
+    return NGX_OK;
+}
+
+
+ngx_int_t
+ngx_spocr_init_process(ngx_cycle_t *cycle)
+{
+    ngx_spocr_main_conf_t  *smcf;
+
+    if (cycle->conf_ctx[ngx_http_module.index] == NULL
+        || (ngx_process != NGX_PROCESS_WORKER
+            && ngx_process != NGX_PROCESS_SINGLE))
+    {
+        return NGX_OK;
+    }
+
+    smcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_spocr_module);
+
+    if (smcf->redis == NULL) {
+        return NGX_OK;
+    }
+
+    return ngx_spocr_redis_start(cycle, smcf->redis);
+}
+
+
+void
+ngx_spocr_exit_process(ngx_cycle_t *cycle)
+{
+    ngx_spocr_main_conf_t  *smcf;
+
+    if (cycle->conf_ctx[ngx_http_module.index] == NULL
+        || (ngx_process != NGX_PROCESS_WORKER
+            && ngx_process != NGX_PROCESS_SINGLE))
+    {
+        return;
+    }
+
+    smcf = ngx_http_cycle_get_module_main_conf(cycle, ngx_spocr_module);
+
+    if (smcf->redis == NULL) {
+        return;
+    }
+
+    ngx_spocr_redis_stop(smcf->redis);
+}

@@ -1,0 +1,69 @@
+
+/*
+ * Parked requests: the access handler parks one when a step has to wait for
+ * Redis, and the end of the wait wakes it.  Invariant: a request is woken
+ * from an event, never from inside its own step; one that has gone is not
+ * woken, for its context's cleanup has ended its waits.
+ */
+
+
+#include "ngx_spocr.h"
+
+
+/* The access phase's answer.  NGX_AGAIN, or a status when that cannot be. */
+
+ngx_int_t
+ngx_spocr_park(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
+{
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    if (ctx->parked) {
+
+        /* some event of the client's; it may have gone (HTTP/2) */
+
+        return c->error ? NGX_HTTP_CLIENT_CLOSED_REQUEST : NGX_AGAIN;
+    }
+
+    /* as limit_req does: a client that closes is heard */
+
+    if (c->read->ready) {
+        ngx_post_event(c->read, &ngx_posted_events);
+
+    } else if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    r->read_event_handler = ngx_http_test_reading;
+    ctx->parked = 1;
+    ctx->waited = 1;
+
+    return NGX_AGAIN;
+}
+
+
+void
+ngx_spocr_wake(void *data)
+{
+    ngx_http_request_t *r = data;
+
+    ngx_spocr_ctx_t   *ctx;
+    ngx_connection_t  *c;
+
+    c = r->connection;
+
+    ctx = ngx_spocr_ctx(r, 0);
+    if (ctx) {
+        ctx->parked = 0;
+    }
+
+    ngx_http_set_log_request(c->log, r);
+
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
+
+    ngx_http_run_posted_requests(c);
+}
