@@ -16,9 +16,8 @@
 
 static ngx_uint_t ngx_spocr_redis_calls_room(ngx_spocr_redis_calls_t *calls,
     const ngx_spocr_redis_request_t *request);
-static u_char *ngx_spocr_redis_calls_command(
-    const ngx_spocr_redis_request_t *request, const u_char *nonce,
-    size_t *len);
+static ngx_int_t ngx_spocr_redis_calls_command(ngx_spocr_redis_entry_t *entry,
+    const ngx_spocr_redis_request_t *request);
 static ngx_spocr_redis_entry_t *ngx_spocr_redis_entry_get(
     ngx_spocr_redis_calls_t *calls);
 
@@ -137,9 +136,7 @@ ngx_spocr_redis_call(ngx_spocr_redis_t *redis, ngx_spocr_redis_call_t *call,
 
     ngx_spocr_redis_nonce(redis, entry->nonce);
 
-    entry->command = ngx_spocr_redis_calls_command(request, entry->nonce,
-                                                   &entry->len);
-    if (entry->command == NULL) {
+    if (ngx_spocr_redis_calls_command(entry, request) != NGX_OK) {
         ngx_queue_insert_head(&calls->free, &entry->queue);
         calls->nfree++;
         goto refused;
@@ -223,44 +220,72 @@ ngx_spocr_redis_calls_room(ngx_spocr_redis_calls_t *calls,
 }
 
 
-static u_char *
-ngx_spocr_redis_calls_command(const ngx_spocr_redis_request_t *request,
-    const u_char *nonce, size_t *len)
+/* The command's bytes, in the entry's own memory where they fit. */
+
+static ngx_int_t
+ngx_spocr_redis_calls_command(ngx_spocr_redis_entry_t *entry,
+    const ngx_spocr_redis_request_t *request)
 {
-    u_char      name[64], nkeys[NGX_INT_T_LEN];
-    ngx_str_t   words[NGX_SPOCR_REDIS_WORDS_MAX];
+    size_t      room, len;
+    u_char      name[64], nkeys;
+    ngx_str_t   words[NGX_SPOCR_REDIS_KEYS_MAX + NGX_SPOCR_REDIS_ARGS_MAX + 4];
     ngx_uint_t  i, n;
 
+    len = ngx_strlen(request->function);
+
     if (request->nkeys > NGX_SPOCR_REDIS_KEYS_MAX
-        || request->nargs > NGX_SPOCR_REDIS_ARGS_MAX)
+        || request->nargs > NGX_SPOCR_REDIS_ARGS_MAX
+        || len > sizeof(name) - sizeof(NGX_SPOCR_REDIS_LIBRARY "_"))
     {
-        return NULL;
+        return NGX_ERROR;
     }
 
-    ngx_str_set(&words[0], "FCALL");
+    ngx_memcpy(name, NGX_SPOCR_REDIS_LIBRARY "_",
+               sizeof(NGX_SPOCR_REDIS_LIBRARY "_") - 1);
+    ngx_memcpy(name + sizeof(NGX_SPOCR_REDIS_LIBRARY "_") - 1,
+               request->function, len);
 
+    nkeys = (u_char) ('0' + request->nkeys);
+
+    ngx_str_set(&words[0], "FCALL");
     words[1].data = name;
-    words[1].len = (size_t) (ngx_snprintf(name, sizeof(name),
-                                          NGX_SPOCR_REDIS_LIBRARY "_%s",
-                                          request->function)
-                             - name);
-    words[2].data = nkeys;
-    words[2].len = (size_t) (ngx_sprintf(nkeys, "%ui", request->nkeys)
-                             - nkeys);
+    words[1].len = sizeof(NGX_SPOCR_REDIS_LIBRARY "_") - 1 + len;
+    words[2].data = &nkeys;
+    words[2].len = 1;
     n = 3;
 
     for (i = 0; i < request->nkeys; i++) {
         words[n++] = request->keys[i];
     }
 
-    words[n].data = (u_char *) nonce;
+    words[n].data = entry->nonce;
     words[n++].len = NGX_SPOCR_REDIS_NONCE_LEN;
 
     for (i = 0; i < request->nargs; i++) {
         words[n++] = request->args[i];
     }
 
-    return ngx_spocr_redis_codec_command(words, n, len);
+    room = ngx_spocr_redis_codec_room(words, n);
+
+    if (room == 0) {
+        return NGX_ERROR;
+    }
+
+    entry->command = entry->room;
+
+    if (room > sizeof(entry->room)) {
+        entry->command = ngx_alloc(room, ngx_cycle->log);
+
+        if (entry->command == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    entry->len = (size_t) (ngx_spocr_redis_codec_write(entry->command, words,
+                                                       n)
+                           - entry->command);
+
+    return NGX_OK;
 }
 
 
@@ -276,14 +301,15 @@ ngx_spocr_redis_entry_get(ngx_spocr_redis_calls_t *calls)
         calls->nfree--;
 
         entry = ngx_queue_data(q, ngx_spocr_redis_entry_t, queue);
-        ngx_memzero(entry, sizeof(ngx_spocr_redis_entry_t));
 
     } else {
-        entry = ngx_calloc(sizeof(ngx_spocr_redis_entry_t), ngx_cycle->log);
+        entry = ngx_alloc(sizeof(ngx_spocr_redis_entry_t), ngx_cycle->log);
         if (entry == NULL) {
             return NULL;
         }
     }
+
+    ngx_memzero(entry, offsetof(ngx_spocr_redis_entry_t, room));
 
     entry->calls = calls;
     entry->timer.handler = ngx_spocr_redis_calls_budget;

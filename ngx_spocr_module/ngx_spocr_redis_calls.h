@@ -19,6 +19,7 @@
 
 
 #define NGX_SPOCR_REDIS_NONCE_LEN   16
+#define NGX_SPOCR_REDIS_ENTRY_ROOM  640
 
 
 /* Heap, a worker's; the call's time is in one of the two timers. */
@@ -26,7 +27,8 @@ struct ngx_spocr_redis_entry_s {
     ngx_queue_t               queue;
     ngx_spocr_redis_calls_t  *calls;
     ngx_spocr_redis_call_t   *call;        /* NULL: nobody waits for it */
-    u_char                   *command;     /* until it is sent */
+    u_char                   *command;     /* until it is sent; in room, or
+                                            * heap */
     size_t                    len;
     u_char                    nonce[NGX_SPOCR_REDIS_NONCE_LEN];
     ngx_msec_t                deadline;    /* of the link */
@@ -34,6 +36,9 @@ struct ngx_spocr_redis_entry_s {
     uint64_t                  clock;       /* ns; 0: not timed */
     unsigned                  sent:1;
     unsigned                  lookup:1;
+
+    /* what is above is zeroed for a new call */
+    u_char                    room[NGX_SPOCR_REDIS_ENTRY_ROOM];
 };
 
 
@@ -65,6 +70,9 @@ void ngx_spocr_redis_calls_arm(ngx_spocr_redis_calls_t *calls);
 /* Timers: of the queue's head, and of one entry. */
 void ngx_spocr_redis_calls_head(ngx_event_t *ev);
 void ngx_spocr_redis_calls_budget(ngx_event_t *ev);
+
+/* The memory of a command that was sent, or will not be. */
+void ngx_spocr_redis_entry_forget(ngx_spocr_redis_entry_t *entry);
 
 /* Takes an entry out of the queue; its call has been told, or will not be. */
 void ngx_spocr_redis_entry_drop(ngx_spocr_redis_entry_t *entry);

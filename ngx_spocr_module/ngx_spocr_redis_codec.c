@@ -1,7 +1,7 @@
 
 /*
- * Redis' protocol: hiredis' reader and formatter, with limits.  The link
- * feeds it what it reads, and asks for one message after the other.
+ * Redis' protocol: hiredis' reader, with limits, and a writer.  The link feeds
+ * it what it reads, and asks for one message after the other.
  *
  * Invariant: there is one message at a time, in memory of the codec's own;
  * hiredis' reader calls the functions below for each element of it, and what
@@ -58,6 +58,7 @@ static void *ngx_spocr_redis_on_double(const redisReadTask *task, double n,
     char *data, size_t len);
 static void *ngx_spocr_redis_on_bool(const redisReadTask *task, int n);
 #endif
+static u_char *ngx_spocr_redis_length(u_char *p, u_char type, size_t n);
 static void ngx_spocr_redis_begin(ngx_spocr_redis_codec_t *codec);
 static void *ngx_spocr_redis_refuse(ngx_spocr_redis_codec_t *codec,
     const char *reason);
@@ -194,55 +195,67 @@ ngx_spocr_redis_codec_reason(const ngx_spocr_redis_codec_t *codec)
 }
 
 
-u_char *
-ngx_spocr_redis_codec_command(const ngx_str_t *words, ngx_uint_t n,
-    size_t *len)
+size_t
+ngx_spocr_redis_codec_room(const ngx_str_t *words, ngx_uint_t n)
 {
-    char        *command;
-    size_t       lens[NGX_SPOCR_REDIS_WORDS_MAX], sum;
-    long long    rc;
-    ngx_uint_t   i;
-    const char  *argv[NGX_SPOCR_REDIS_WORDS_MAX];
+    size_t      room;
+    ngx_uint_t  i;
 
     if (n > NGX_SPOCR_REDIS_WORDS_MAX) {
-        return NULL;
+        return 0;
     }
 
-    sum = 0;
+    room = sizeof("*99\r\n") - 1;
 
     for (i = 0; i < n; i++) {
 
         if (words[i].len > NGX_SPOCR_REDIS_COMMAND_MAX) {
-            return NULL;
+            return 0;
         }
 
-        argv[i] = words[i].len ? (const char *) words[i].data : "";
-        lens[i] = words[i].len;
-        sum += words[i].len + sizeof("$65536\r\n\r\n") - 1;
+        room += words[i].len + sizeof("$65536\r\n\r\n") - 1;
     }
 
-    if (sum + sizeof("*32\r\n") - 1 > NGX_SPOCR_REDIS_COMMAND_MAX) {
-        return NULL;
-    }
-
-    /* an int in hiredis 0.14, a long long later */
-
-    rc = redisFormatCommandArgv(&command, (int) n, argv, lens);
-
-    if (rc < 0) {
-        return NULL;
-    }
-
-    *len = (size_t) rc;
-
-    return (u_char *) command;
+    return room <= NGX_SPOCR_REDIS_COMMAND_MAX ? room : 0;
 }
 
 
-void
-ngx_spocr_redis_codec_free(u_char *command)
+u_char *
+ngx_spocr_redis_codec_write(u_char *p, const ngx_str_t *words, ngx_uint_t n)
 {
-    redisFreeCommand((char *) command);
+    ngx_uint_t  i;
+
+    p = ngx_spocr_redis_length(p, '*', n);
+
+    for (i = 0; i < n; i++) {
+        p = ngx_spocr_redis_length(p, '$', words[i].len);
+        p = ngx_cpymem(p, words[i].data, words[i].len);
+        *p++ = CR;
+        *p++ = LF;
+    }
+
+    return p;
+}
+
+
+static u_char *
+ngx_spocr_redis_length(u_char *p, u_char type, size_t n)
+{
+    u_char  digits[NGX_SIZE_T_LEN], *d;
+
+    d = digits + sizeof(digits);
+
+    do {
+        *--d = (u_char) ('0' + n % 10);
+        n /= 10;
+    } while (n);
+
+    *p++ = type;
+    p = ngx_cpymem(p, d, (size_t) (digits + sizeof(digits) - d));
+    *p++ = CR;
+    *p++ = LF;
+
+    return p;
 }
 
 
@@ -308,6 +321,9 @@ ngx_spocr_redis_on_array(const redisReadTask *task,
 {
     ngx_spocr_redis_codec_t  *codec = task->privdata;
 
+    ngx_uint_t            depth;
+    const redisReadTask  *parent;
+
     if (task->type != REDIS_REPLY_ARRAY) {
         return ngx_spocr_redis_refuse(codec, "an answer of RESP3");
     }
@@ -326,6 +342,16 @@ ngx_spocr_redis_on_array(const redisReadTask *task,
 
     if (!codec->nested) {
         return ngx_spocr_redis_refuse(codec, "an array inside an answer");
+    }
+
+    depth = 0;
+
+    for (parent = task->parent; parent; parent = parent->parent) {
+        depth++;
+    }
+
+    if (depth > NGX_SPOCR_REDIS_DEPTH_MAX) {
+        return ngx_spocr_redis_refuse(codec, "arrays that are too deep");
     }
 
     codec->skipped += (ngx_uint_t) ngx_min(n, NGX_SPOCR_REDIS_NESTED_MAX + 1);

@@ -219,22 +219,16 @@ ngx_int_t
 ngx_spocr_redis_link_send(ngx_spocr_redis_link_t *link,
     const ngx_str_t *words, ngx_uint_t n)
 {
-    size_t   len;
-    u_char  *command;
+    size_t  room;
 
-    command = ngx_spocr_redis_codec_command(words, n, &len);
-    if (command == NULL) {
+    room = ngx_spocr_redis_codec_room(words, n);
+
+    if (room == 0 || room > ngx_spocr_redis_link_room(link)) {
         return NGX_ERROR;
     }
 
-    if (len > ngx_spocr_redis_link_room(link)) {
-        ngx_spocr_redis_codec_free(command);
-        return NGX_ERROR;
-    }
+    link->out_last = ngx_spocr_redis_codec_write(link->out_last, words, n);
 
-    link->out_last = ngx_cpymem(link->out_last, command, len);
-
-    ngx_spocr_redis_codec_free(command);
     ngx_spocr_redis_link_flush(link);
 
     return NGX_OK;

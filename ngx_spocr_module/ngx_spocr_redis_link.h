@@ -178,7 +178,7 @@ void ngx_spocr_redis_link_ready(ngx_spocr_redis_link_t *link);
 
 /*
  * A command, to be sent at the end of this pass of the event loop: NGX_OK, or
- * NGX_ERROR where there is no room or memory.
+ * NGX_ERROR where there is no room.
  */
 ngx_int_t ngx_spocr_redis_link_send(ngx_spocr_redis_link_t *link,
     const ngx_str_t *words, ngx_uint_t n);

@@ -202,7 +202,7 @@ ngx_spocr_redis_notice_ready(ngx_spocr_redis_link_t *link)
     notice->heard = ngx_current_msec;
     notice->asked = 0;
 
-    /* where there is no memory for it, the silence will be noticed */
+    /* there is room: nothing else was sent since the handshake */
 
     (void) ngx_spocr_redis_link_send(link, words, 2);
 }

@@ -99,9 +99,8 @@ ngx_spocr_redis_calls_fill(ngx_spocr_redis_link_t *link)
         link->out_last = ngx_cpymem(link->out_last, entry->command,
                                     entry->len);
 
-        ngx_spocr_redis_codec_free(entry->command);
+        ngx_spocr_redis_entry_forget(entry);
 
-        entry->command = NULL;
         entry->sent = 1;
         entry->deadline = ngx_current_msec + calls->redis->timeout;
 
@@ -354,6 +353,17 @@ ngx_spocr_redis_calls_budget(ngx_event_t *ev)
 
 
 void
+ngx_spocr_redis_entry_forget(ngx_spocr_redis_entry_t *entry)
+{
+    if (entry->command && entry->command != entry->room) {
+        ngx_free(entry->command);
+    }
+
+    entry->command = NULL;
+}
+
+
+void
 ngx_spocr_redis_entry_drop(ngx_spocr_redis_entry_t *entry)
 {
     ngx_spocr_redis_calls_t  *calls;
@@ -364,9 +374,7 @@ ngx_spocr_redis_entry_drop(ngx_spocr_redis_entry_t *entry)
         ngx_del_timer(&entry->timer);
     }
 
-    if (entry->command) {
-        ngx_spocr_redis_codec_free(entry->command);
-    }
+    ngx_spocr_redis_entry_forget(entry);
 
     if (entry->call) {
         entry->call->entry = NULL;

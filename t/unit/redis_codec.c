@@ -397,49 +397,57 @@ test_mutants(void)
 static void
 test_commands(void)
 {
-    char        large[NGX_SPOCR_REDIS_COMMAND_MAX];
-    size_t      len;
-    u_char     *command;
+    size_t      room;
+    u_char     *end;
     ngx_str_t   words[NGX_SPOCR_REDIS_WORDS_MAX + 1];
     ngx_uint_t  i;
 
+    static u_char  text[NGX_SPOCR_REDIS_COMMAND_MAX];
+    static u_char  out[NGX_SPOCR_REDIS_COMMAND_MAX + 1];
+
     ngx_str_set(&words[0], "FCALL");
     ngx_str_set(&words[1], "a\r\nb");
-    words[2].len = 0;
-    words[2].data = NULL;
+    ngx_str_set(&words[2], "");
 
-    command = ngx_spocr_redis_codec_command(words, 3, &len);
-    ok(command && len == 31
-       && memcmp(command, "*3\r\n$5\r\nFCALL\r\n$4\r\na\r\nb\r\n$0\r\n\r\n",
-                 31)
-          == 0,
-       "a command: words are never looked into");
-    ngx_spocr_redis_codec_free(command);
+    end = ngx_spocr_redis_codec_write(out, words, 3);
+    *end = '\0';
+    is_str((char *) out, "*3\r\n$5\r\nFCALL\r\n$4\r\na\r\nb\r\n$0\r\n\r\n",
+           "a command: words are never looked into");
 
-    memset(large, 'x', sizeof(large));
-    words[1].data = (u_char *) large;
-    words[1].len = sizeof(large) - 100;
+    memset(text, 'x', sizeof(text));
+    words[1].data = text;
 
-    command = ngx_spocr_redis_codec_command(words, 3, &len);
-    ok(command && len <= NGX_SPOCR_REDIS_COMMAND_MAX, "a long one");
-    ngx_spocr_redis_codec_free(command);
+    for (i = 0; i <= sizeof(text); i += 61) {
+        words[1].len = i;
+        room = ngx_spocr_redis_codec_room(words, 3);
 
-    words[1].len = sizeof(large);
-    ok(ngx_spocr_redis_codec_command(words, 3, &len) == NULL, "too long");
+        if (room == 0
+            || (size_t) (ngx_spocr_redis_codec_write(out, words, 3) - out)
+               > room)
+        {
+            break;
+        }
+    }
+
+    ok(room == 0 && i > sizeof(text) - 200 && i < sizeof(text),
+       "there is room for all that is not too long: %u bytes of a word",
+       (unsigned) i);
+
+    words[1].len = (size_t) -1;
+    is_int(ngx_spocr_redis_codec_room(words, 3), 0, "a length that wraps");
 
     for (i = 0; i <= NGX_SPOCR_REDIS_WORDS_MAX; i++) {
         ngx_str_set(&words[i], "w");
     }
 
-    ok(ngx_spocr_redis_codec_command(words, NGX_SPOCR_REDIS_WORDS_MAX + 1,
-                                     &len)
-       == NULL, "too many words");
+    is_int(ngx_spocr_redis_codec_room(words, NGX_SPOCR_REDIS_WORDS_MAX + 1), 0,
+           "too many words");
 
-    command = ngx_spocr_redis_codec_command(words, NGX_SPOCR_REDIS_WORDS_MAX,
-                                            &len);
-    ok(command && len == 5 + NGX_SPOCR_REDIS_WORDS_MAX * 7,
+    end = ngx_spocr_redis_codec_write(out, words, NGX_SPOCR_REDIS_WORDS_MAX);
+    ok(end - out == 5 + NGX_SPOCR_REDIS_WORDS_MAX * 7
+       && ngx_spocr_redis_codec_room(words, NGX_SPOCR_REDIS_WORDS_MAX)
+          >= (size_t) (end - out),
        "as many as are allowed");
-    ngx_spocr_redis_codec_free(command);
 }
 
 
