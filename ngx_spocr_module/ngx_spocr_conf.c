@@ -266,8 +266,7 @@ ngx_spocr_check_gated(ngx_conf_t *cf, ngx_spocr_main_conf_t *smcf,
         if (smcf->redis == NULL) {
             ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
                           "\"spocr_limit_store redis\" needs \"spocr_redis\" "
-                          "where \"spocr on\" of %V:%ui is valid",
-                          &conf->file, conf->line);
+                          "in %V:%ui", &conf->file, conf->line);
             return NGX_CONF_ERROR;
         }
 

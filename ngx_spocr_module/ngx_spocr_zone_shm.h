@@ -15,7 +15,7 @@
 
 
 #define NGX_SPOCR_ZONE_WAYS      8      /* counters of a bucket */
-#define NGX_SPOCR_ZONE_ROWS      16     /* of totals: workers share them */
+#define NGX_SPOCR_ZONE_ROWS      8      /* of totals: workers share them */
 #define NGX_SPOCR_ZONE_VERSIONS  960    /* of records: a page of them */
 #define NGX_SPOCR_ZONE_WORKERS   64     /* states: as with the rows */
 
