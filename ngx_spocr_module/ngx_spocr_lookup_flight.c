@@ -91,8 +91,10 @@ ngx_spocr_flight_begin(ngx_spocr_lookup_t *lookup,
 
     /* the asker's copy may be gone before the answer is here */
 
-    ngx_memcpy(flight->name, id->name.data, id->name.len);
-    flight->id.name.data = flight->name;
+    if (id->name.len) {
+        ngx_memcpy(flight->name, id->name.data, id->name.len);
+        flight->id.name.data = flight->name;
+    }
 
     ngx_queue_init(&flight->askers);
 
