@@ -14,6 +14,7 @@ $t->keyfile(keys => {
 });
 $t->certificate('api', 'api.example.com');
 $t->backend;
+my $redis = $t->redis(unix => 1);
 
 sub slurp ($path) {
     open my $in, '<:raw', $path or die "$path: $!\n";
@@ -30,6 +31,7 @@ sub adjusted ($text) {
     $text =~ s/listen 443\b/'listen 127.0.0.1:' . $t->port(3)/ge;
     $text =~ s/listen \[::\]:443\b/'listen [::1]:' . $t->port(4)/ge;
     $text =~ s{/run/spocr-backend/backend\.sock}{$sock}g;
+    $text =~ s{/run/redis/redis-server\.sock}{${\ $redis->path}}g;
     $text =~ s{/etc/spocr/}{$dir/}g;
     $text =~ s{/etc/nginx/spocr\b}{$dir/spocr}g;
     $text =~ s{/var/log/nginx/}{$dir/}g;
@@ -153,7 +155,7 @@ undef $c;    # nginx lingers on what it left unread
 # status and metrics
 is $t->get('/status', port => 2)->status, 200, '/status';
 like $t->get('/metrics', port => 2)->body, qr/^nginx_spocr_/m, '/metrics';
-is $t->get('/health', port => 2)->status, 200, '/health';
+is $t->get("/$_", port => 2)->status, 200, "/$_" for qw(health ready);
 is_error $t->get('/', port => 2), 404, 'not_found', 'nothing else there';
 is_error $t->get('/status', %key), 404, 'not_found', 'not on the API';
 
@@ -176,11 +178,16 @@ unlike join('', map { $t->log($_) } qw(spocr-access.log spocr-error.log)),
 
 # the parts that a site switches on
 $t->file('spocr/spocr.conf', uncommented($site,
-    'include spocr/storage.conf;', 'spocr_cors_origin $spocr_cors;'));
+    'include spocr/storage.conf;', 'spocr_cors_origin $spocr_cors;',
+    'spocr_redis unix:' . $redis->path . ';',
+    'spocr_limit_on_error local nodes=3;'));
 ok $t->reload(page('include spocr/spocr.conf;'
     . ' include spocr/examples/cors.conf;'
     . ' include spocr/examples/tls-http2.conf;')), 'with all of the examples';
 
+ok wait_for(sub {
+    $t->get('/metrics', port => 2)->body =~ /redis_workers\{state="away"\} 0$/m
+}), 'linked to Redis';
 is $t->post('/upload', %key)->json->{target}, '/upload', 'POST /upload';
 is $t->post('/create', %key)->json->{target}, '/create', 'POST /create';
 is $t->get("$_?a=b", %key)->json->{target}, "$_?a=b", "GET $_"
@@ -189,6 +196,10 @@ is_error $t->get('/upload', %key), 405, 'method_not_allowed', 'GET /upload';
 is_error $t->post('/view', %key), 405, 'method_not_allowed', 'POST /view';
 is_error $t->post('/upload', key => $t->key('read')), 403,
     'insufficient_scope', 'scope upload';
+
+# C-16
+ok $t->wait_log(qr/"limit_source":"redis".*"redis_seconds":"0\.\d{3}"/,
+    'spocr-access.log'), 'Redis counts';
 
 # no idle connection to the ingest backend is ever used again
 isnt $t->post('/upload', %key)->json->{connection},

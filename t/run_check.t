@@ -101,29 +101,51 @@ close $taken;
 is finish(start('--check')), 0, './run --check'
     or diag slurp("$dir/out");
 like slurp("$dir/out"), qr/"invoice_no": "ABI-2026-00418"/, 'shows the answer';
-like slurp("$dir/out"), qr/^All is right\.$/m, 'and finds it right';
+like slurp("$dir/out"), qr/^  right: the limits were counted by redis$/m,
+    'Redis counts';
+like slurp("$dir/out"), qr/^All is right\.$/m, 'and all is found right';
 nothing_left('--check');
 
+{
+    local $ENV{SPOCR_REDIS_SERVER} = '/nonexistent';
+
+    is finish(start('--check')), 0, './run --check, and no Redis'
+        or diag slurp("$dir/out");
+    like slurp("$dir/out"), qr/^No Redis 7 could be had: this runs without/m,
+        'says so';
+    like slurp("$dir/out"), qr/^  right: the limits were counted by zone$/m,
+        'nginx counts';
+    like slurp("$dir/out"), qr/^All is right\.$/m, 'and all is found right';
+    nothing_left('no Redis');
+}
+
 # in the foreground
+
+# The printed lines, one after the other, each as a shell has it.
+sub follow () {
+    my @lines = slurp("$dir/out") =~ m{^  ((?:curl |for |/).*)$}mg;
+    is @lines, 4, 'four lines to copy';
+
+    my ($invoice, $nokey, $loop) = map { scalar `$_ 2>/dev/null` } @lines[0..2];
+    like $invoice, qr{^HTTP/1\.1 200 }m, 'the first: 200';
+    like $invoice, qr/"total":"2,352\.00"/, 'with the fields';
+    like $invoice, qr/"bbox":\{"xmin":/, 'and their boxes';
+    like $nokey, qr{^HTTP/1\.1 401 }m, 'the second: 401';
+    # C-13; a window that ends meanwhile admits three more
+    $loop .= `$lines[2] 2>/dev/null` if $loop !~ /429/;
+    like $loop, qr/"code":"rate_limited".* 429$/m, 'the third: 429';
+    # C-10
+    like scalar `$lines[3] 2>/dev/null`, qr/"code":"forbidden".* 403$/m,
+        'the fourth: 403';
+}
 
 $port = free_port();
 my $pid = start('--port', $port);
 ok said(qr/^Ctrl-C stops/m), 'ready' or diag slurp("$dir/out");
-
-my @lines = slurp("$dir/out") =~ /^  ((?:curl|for) .*)$/mg;
-is @lines, 3, 'three lines to copy';
-
-my ($invoice, $nokey, $loop) = map { scalar `$_ 2>/dev/null` } @lines;
-like $invoice, qr{^HTTP/1\.1 200 }m, 'the first: 200';
-like $invoice, qr/"total":"2,352\.00"/, 'with the fields';
-like $invoice, qr/"bbox":\{"xmin":/, 'and their boxes';
-like $nokey, qr{^HTTP/1\.1 401 }m, 'the second: 401';
-# C-13; a window that ends meanwhile admits three more
-$loop .= `$lines[2] 2>/dev/null` if $loop !~ /429/;
-like $loop, qr/"code":"rate_limited".* 429$/m, 'the third: 429';
+follow();
 
 my ($folder) = glob "$dir/tmp/*";
-is((stat "$folder/keys.json")[2] & 0777, 0600, 'the key file is private');
+is((stat "$folder/redis/redis.sock")[2] & 0777, 0700, 'Redis is private');
 
 kill INT => -$pid;
 is finish($pid), 130, 'Ctrl-C';
@@ -132,9 +154,14 @@ ok !IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port"), 'the port is free';
 
 # a child that dies
 
-$pid = start('--port', $port);
-ok said(qr/^Ctrl-C stops/m), 'once more';
+$pid = start('--no-redis', '--port', $port);
+ok said(qr/^Ctrl-C stops/m), 'once more, without Redis';
+follow();
+
 ($folder) = glob "$dir/tmp/*";
+is((stat "$folder/keys.json")[2] & 0777, 0600, 'the key file is private');
+ok !-e "$folder/redis/redis.sock", 'there is no Redis';
+
 kill KILL => slurp("$folder/nginx.pid");
 is finish($pid), 1, 'the gateway was killed';
 like slurp("$dir/out"), qr/^\.\/run: a process ended/m, 'says so';
