@@ -16,6 +16,7 @@
 #include "ngx_spocr_error.h"
 #include "ngx_spocr_forward.h"
 #include "ngx_spocr_limit.h"
+#include "ngx_spocr_lookup.h"
 #include "ngx_spocr_methods.h"
 #include "ngx_spocr_metrics.h"
 #include "ngx_spocr_redis.h"
@@ -154,6 +155,7 @@ void ngx_spocr_status_count(ngx_spocr_main_conf_t *smcf,
 
 /* Where the totals of the store begin among the zone's. */
 ngx_uint_t ngx_spocr_status_redis_totals(void);
+ngx_uint_t ngx_spocr_status_lookup_totals(void);
 
 /*
  * ngx_spocr_log.c: lines of the error log that tell of a refusal.  None holds

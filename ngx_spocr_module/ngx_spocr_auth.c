@@ -1,25 +1,26 @@
 
 /*
- * The auth step, and "spocr_keys" that feeds it.  The access handler calls
- * the step before it reads a byte of the body.  Invariant: what is answered
- * for an unknown, revoked, expired or disabled key is the same (C-7); only
- * the context's status, for logs and metrics, tells them apart.
+ * The auth step.  The access handler calls it before a byte of the body is
+ * read, and again where it waited for Redis.  Invariant: what is answered for
+ * an unknown, revoked, expired or disabled key is the same (C-7); only the
+ * context's status, for logs and metrics, tells them apart.
  */
 
 
 #include "ngx_spocr_auth.h"
 #include "ngx_spocr_headers.h"
-#include "ngx_spocr_keyfile.h"
 
 
 static ngx_int_t ngx_spocr_auth_key(ngx_http_request_t *r,
     const ngx_spocr_auth_main_conf_t *amcf, ngx_spocr_auth_ctx_t *ctx,
+    ngx_spocr_redis_wait_t *wait, ngx_spocr_verdict_t *verdict);
+static ngx_int_t ngx_spocr_auth_ask(ngx_http_request_t *r,
+    const ngx_spocr_auth_main_conf_t *amcf, ngx_spocr_auth_ctx_t *ctx,
+    ngx_spocr_redis_wait_t *wait, const u_char *digest);
+static ngx_int_t ngx_spocr_auth_asked(ngx_spocr_auth_ctx_t *ctx,
     ngx_spocr_verdict_t *verdict);
-static char *ngx_spocr_auth_read(ngx_conf_t *cf,
-    ngx_spocr_auth_main_conf_t *amcf, ngx_file_t *file);
-static ssize_t ngx_spocr_auth_read_part(void *data, u_char *buf, size_t size);
-static void *ngx_spocr_auth_alloc(void *data, size_t size);
-static void ngx_spocr_auth_cleanup(void *data);
+static ngx_int_t ngx_spocr_auth_check(ngx_spocr_auth_ctx_t *ctx,
+    ngx_spocr_verdict_t *verdict);
 static ngx_int_t ngx_spocr_auth_challenge(ngx_http_request_t *r,
     ngx_uint_t malformed);
 
@@ -45,96 +46,15 @@ static const ngx_str_t  ngx_spocr_auth_statuses[] = {
     ngx_string("REVOKED"),
     ngx_string("EXPIRED"),
     ngx_string("DISABLED"),
-    ngx_string("SCOPE")
+    ngx_string("SCOPE"),
+    ngx_string("UNAVAILABLE")
 };
-
-
-char *
-ngx_spocr_auth_keys(ngx_conf_t *cf, ngx_spocr_auth_main_conf_t *amcf)
-{
-    char             *rv;
-    ngx_str_t        *value;
-    ngx_file_t        file;
-    ngx_file_info_t   fi;
-
-    value = cf->args->elts;
-
-    if (amcf->keys) {
-        return "is duplicate";
-    }
-
-    if (ngx_strncmp(value[1].data, "file=", 5) != 0 || value[1].len == 5) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "invalid parameter \"%V\": \"file=PATH\" is "
-                           "expected", &value[1]);
-        return NGX_CONF_ERROR;
-    }
-
-    amcf->file.data = value[1].data + 5;
-    amcf->file.len = value[1].len - 5;
-
-    if (ngx_conf_full_name(cf->cycle, &amcf->file, 1) != NGX_OK) {
-        return NGX_CONF_ERROR;
-    }
-
-    ngx_memzero(&file, sizeof(ngx_file_t));
-    file.name = amcf->file;
-    file.log = cf->log;
-
-    file.fd = ngx_open_file(file.name.data, NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
-                            NGX_FILE_OPEN, 0);
-
-    if (file.fd == NGX_INVALID_FILE) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "spocr_keys \"%V\" cannot be opened", &file.name);
-        return NGX_CONF_ERROR;
-    }
-
-    if (ngx_fd_info(file.fd, &fi) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,
-                           "spocr_keys \"%V\": fstat() failed", &file.name);
-        rv = NGX_CONF_ERROR;
-
-    } else if (!ngx_is_file(&fi)) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "spocr_keys \"%V\" is not a file", &file.name);
-        rv = NGX_CONF_ERROR;
-
-    } else {
-        if (ngx_file_access(&fi) & S_IROTH) {
-            ngx_conf_log_error(NGX_LOG_WARN, cf, 0,
-                               "spocr_keys \"%V\" is readable by everyone",
-                               &file.name);
-        }
-
-        rv = ngx_spocr_auth_read(cf, amcf, &file);
-    }
-
-    if (ngx_close_file(file.fd) == NGX_FILE_ERROR) {
-        ngx_conf_log_error(NGX_LOG_ALERT, cf, ngx_errno,
-                           "spocr_keys \"%V\": close() failed", &file.name);
-    }
-
-    return rv;
-}
-
-
-void
-ngx_spocr_auth_conf_finish(ngx_spocr_auth_conf_t *acf,
-    const ngx_spocr_auth_main_conf_t *amcf)
-{
-    acf->scope_index = NGX_DECLINED;
-
-    if (acf->scope.len && amcf->keys) {
-        acf->scope_index = ngx_spocr_keys_scope_find(amcf->keys, &acf->scope);
-    }
-}
 
 
 ngx_int_t
 ngx_spocr_auth_step(ngx_http_request_t *r, const ngx_spocr_auth_conf_t *acf,
     const ngx_spocr_auth_main_conf_t *amcf, ngx_spocr_auth_ctx_t *ctx,
-    ngx_spocr_verdict_t *verdict)
+    ngx_spocr_redis_wait_t *wait, ngx_spocr_verdict_t *verdict)
 {
     ngx_int_t  rc;
 
@@ -152,7 +72,7 @@ ngx_spocr_auth_step(ngx_http_request_t *r, const ngx_spocr_auth_conf_t *acf,
     if (ctx->status != NGX_SPOCR_AUTH_OK
         && ctx->status != NGX_SPOCR_AUTH_SCOPE)
     {
-        rc = ngx_spocr_auth_key(r, amcf, ctx, verdict);
+        rc = ngx_spocr_auth_key(r, amcf, ctx, wait, verdict);
 
         if (rc != NGX_OK) {
             return rc;
@@ -192,12 +112,16 @@ ngx_spocr_auth_status(ngx_spocr_auth_e status)
 static ngx_int_t
 ngx_spocr_auth_key(ngx_http_request_t *r,
     const ngx_spocr_auth_main_conf_t *amcf, ngx_spocr_auth_ctx_t *ctx,
-    ngx_spocr_verdict_t *verdict)
+    ngx_spocr_redis_wait_t *wait, ngx_spocr_verdict_t *verdict)
 {
     u_char             digest[NGX_SPOCR_DIGEST_LEN];
     ngx_str_t          text;
     ngx_table_elt_t   *h;
     ngx_spocr_token_e  token;
+
+    if (ctx->asker && ngx_spocr_asker_waits(ctx->asker)) {
+        return ngx_spocr_auth_asked(ctx, verdict);
+    }
 
     ctx->key = NULL;
 
@@ -223,8 +147,69 @@ ngx_spocr_auth_key(ngx_http_request_t *r,
         return NGX_ERROR;
     }
 
+    if (amcf->redis) {
+        return ngx_spocr_auth_ask(r, amcf, ctx, wait, digest) == NGX_OK
+               ? ngx_spocr_auth_asked(ctx, verdict) : NGX_ERROR;
+    }
+
     ctx->key = ngx_spocr_keys_find(amcf->keys, digest);
 
+    return ngx_spocr_auth_check(ctx, verdict);
+}
+
+
+static ngx_int_t
+ngx_spocr_auth_ask(ngx_http_request_t *r,
+    const ngx_spocr_auth_main_conf_t *amcf, ngx_spocr_auth_ctx_t *ctx,
+    ngx_spocr_redis_wait_t *wait, const u_char *digest)
+{
+    if (amcf->lookup == NULL) {
+        return NGX_ERROR;
+    }
+
+    if (ctx->asker == NULL) {
+        ctx->asker = ngx_pcalloc(r->main->pool, sizeof(ngx_spocr_asker_t));
+        if (ctx->asker == NULL) {
+            return NGX_ERROR;
+        }
+    }
+
+    ngx_spocr_asker_begin(ctx->asker, amcf->lookup, wait, digest);
+
+    return NGX_OK;
+}
+
+
+/* Asks, for the first time or again. */
+
+static ngx_int_t
+ngx_spocr_auth_asked(ngx_spocr_auth_ctx_t *ctx, ngx_spocr_verdict_t *verdict)
+{
+    switch (ngx_spocr_asker_find(ctx->asker)) {
+
+    case NGX_OK:
+        ctx->key = &ctx->asker->identity.key;
+        break;
+
+    case NGX_DECLINED:
+        break;
+
+    case NGX_AGAIN:
+        return NGX_AGAIN;
+
+    default: /* NGX_ERROR */
+        ctx->status = NGX_SPOCR_AUTH_UNAVAILABLE;
+        return ngx_spocr_refuse(verdict, NGX_SPOCR_ERR_SERVICE_UNAVAILABLE, 1,
+                                ctx->asker->reason);
+    }
+
+    return ngx_spocr_auth_check(ctx, verdict);
+}
+
+
+static ngx_int_t
+ngx_spocr_auth_check(ngx_spocr_auth_ctx_t *ctx, ngx_spocr_verdict_t *verdict)
+{
     if (ctx->key == NULL) {
         ctx->status = NGX_SPOCR_AUTH_UNKNOWN;
         return ngx_spocr_refuse(verdict, NGX_SPOCR_ERR_FORBIDDEN, -1, NULL);
@@ -253,73 +238,39 @@ ngx_spocr_auth_key(ngx_http_request_t *r,
 }
 
 
-static char *
-ngx_spocr_auth_read(ngx_conf_t *cf, ngx_spocr_auth_main_conf_t *amcf,
-    ngx_file_t *file)
+void
+ngx_spocr_auth_release(ngx_spocr_auth_ctx_t *ctx)
 {
-    ngx_pool_cleanup_t        *cln;
-    ngx_spocr_keyfile_error_t  err;
+    ctx->key = NULL;
 
-    cln = ngx_pool_cleanup_add(cf->pool, 0);
-    if (cln == NULL) {
-        return NGX_CONF_ERROR;
+    if (ctx->asker) {
+        ngx_spocr_asker_release(ctx->asker);
     }
-
-    amcf->digest = ngx_spocr_digest_create();
-    if (amcf->digest == NULL) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "SHA-256 is not available");
-        return NGX_CONF_ERROR;
-    }
-
-    cln->handler = ngx_spocr_auth_cleanup;
-    cln->data = amcf->digest;
-
-    amcf->keys = ngx_spocr_keyfile_read(ngx_spocr_auth_read_part, file,
-                                        ngx_spocr_auth_alloc, cf->pool, &err);
-
-    if (amcf->keys) {
-        return NGX_CONF_OK;
-    }
-
-    if (err.line) {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                           "spocr_keys \"%V\" line %ui: %s",
-                           &file->name, err.line, err.text);
-    } else {
-        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "spocr_keys \"%V\": %s",
-                           &file->name, err.text);
-    }
-
-    return NGX_CONF_ERROR;
 }
 
 
-static ssize_t
-ngx_spocr_auth_read_part(void *data, u_char *buf, size_t size)
+ngx_int_t
+ngx_spocr_auth_start(ngx_cycle_t *cycle, ngx_spocr_auth_main_conf_t *amcf,
+    const ngx_spocr_lookup_context_t *context)
 {
-    ngx_file_t  *file = data;
+    if (!amcf->redis || ngx_process == NGX_PROCESS_HELPER) {
+        return NGX_OK;
+    }
 
-    ssize_t  n;
+    amcf->lookup = ngx_spocr_lookup_start(cycle, context, &amcf->conf,
+                                          amcf->keys, amcf->digest);
 
-    do {
-        n = read(file->fd, buf, size);
-    } while (n == -1 && ngx_errno == NGX_EINTR);
-
-    return n;
+    return amcf->lookup ? NGX_OK : NGX_ERROR;
 }
 
 
-static void *
-ngx_spocr_auth_alloc(void *data, size_t size)
+void
+ngx_spocr_auth_stop(ngx_spocr_auth_main_conf_t *amcf)
 {
-    return ngx_palloc(data, size);
-}
-
-
-static void
-ngx_spocr_auth_cleanup(void *data)
-{
-    ngx_spocr_digest_destroy(data);
+    if (amcf->lookup) {
+        ngx_spocr_lookup_stop(amcf->lookup);
+        amcf->lookup = NULL;
+    }
 }
 
 

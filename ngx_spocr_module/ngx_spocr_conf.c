@@ -103,7 +103,12 @@ ngx_spocr_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
         conf->cors.origin = prev->cors.origin;
     }
 
-    ngx_spocr_auth_conf_finish(&conf->auth, &smcf->auth);
+    if (ngx_spocr_auth_conf_finish(cf, &conf->auth, &smcf->auth)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
     ngx_spocr_methods_merge(&prev->methods, &conf->methods);
 
     if (ngx_spocr_limit_merge(cf, &smcf->limit,

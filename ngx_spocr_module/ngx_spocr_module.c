@@ -57,7 +57,7 @@ static ngx_command_t  ngx_spocr_commands[] = {
       NULL },
 
     { ngx_string("spocr_keys"),
-      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1234,
       ngx_spocr_set_keys,
       NGX_HTTP_MAIN_CONF_OFFSET,
       0,

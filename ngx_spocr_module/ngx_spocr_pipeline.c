@@ -351,7 +351,7 @@ ngx_spocr_key_step(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
     ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx)
 {
     return ngx_spocr_auth_step(r, &slcf->auth, &smcf->auth, &ctx->auth,
-                               &ctx->verdict);
+                               &ctx->wait, &ctx->verdict);
 }
 
 

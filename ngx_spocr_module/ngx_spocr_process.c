@@ -18,6 +18,13 @@ ngx_spocr_process_conf(ngx_conf_t *cf, ngx_spocr_main_conf_t *smcf)
     ngx_http_core_loc_conf_t   *clcf;
     ngx_spocr_redis_context_t   context;
 
+    if (smcf->auth.redis && smcf->redis == NULL) {
+        ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
+                      "\"spocr_keys redis\" needs \"spocr_redis\" in %V",
+                      &cf->conf_file->file.name);
+        return NGX_ERROR;
+    }
+
     if (smcf->redis == NULL) {
         return NGX_OK;
     }
@@ -37,6 +44,7 @@ ngx_spocr_process_conf(ngx_conf_t *cf, ngx_spocr_main_conf_t *smcf)
     context.zone = smcf->zone;
     context.totals = ngx_spocr_status_redis_totals();
     context.observe = ngx_spocr_metrics_redis;
+    context.subscribe = smcf->auth.redis;
 
     /* the core module makes an empty one where there is none */
 
@@ -54,7 +62,8 @@ ngx_spocr_process_conf(ngx_conf_t *cf, ngx_spocr_main_conf_t *smcf)
 ngx_int_t
 ngx_spocr_init_process(ngx_cycle_t *cycle)
 {
-    ngx_spocr_main_conf_t  *smcf;
+    ngx_spocr_main_conf_t       *smcf;
+    ngx_spocr_lookup_context_t   context;
 
     if (cycle->conf_ctx[ngx_http_module.index] == NULL
         || (ngx_process != NGX_PROCESS_WORKER
@@ -69,7 +78,16 @@ ngx_spocr_init_process(ngx_cycle_t *cycle)
         return NGX_OK;
     }
 
-    return ngx_spocr_redis_start(cycle, smcf->redis);
+    context.zone = smcf->zone;
+    context.redis = smcf->redis;
+    context.totals = ngx_spocr_status_lookup_totals();
+    context.topics = NGX_SPOCR_REDIS_TOPICS;
+
+    if (ngx_spocr_redis_start(cycle, smcf->redis) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    return ngx_spocr_auth_start(cycle, &smcf->auth, &context);
 }
 
 
@@ -91,5 +109,6 @@ ngx_spocr_exit_process(ngx_cycle_t *cycle)
         return;
     }
 
+    ngx_spocr_auth_stop(&smcf->auth);
     ngx_spocr_redis_stop(smcf->redis);
 }

@@ -21,7 +21,8 @@ typedef enum {
     NGX_SPOCR_TOTAL_ERROR = NGX_SPOCR_TOTAL_SOURCE
                             + NGX_SPOCR_LIMIT_SOURCE_COUNT,
     NGX_SPOCR_TOTAL_REDIS = NGX_SPOCR_TOTAL_ERROR + NGX_SPOCR_ERR_COUNT,
-    NGX_SPOCR_TOTAL_END = NGX_SPOCR_TOTAL_REDIS + NGX_SPOCR_REDIS_TOTALS
+    NGX_SPOCR_TOTAL_LOOKUP = NGX_SPOCR_TOTAL_REDIS + NGX_SPOCR_REDIS_TOTALS,
+    NGX_SPOCR_TOTAL_END = NGX_SPOCR_TOTAL_LOOKUP + NGX_SPOCR_LOOKUP_TOTALS
 } ngx_spocr_total_e;
 
 
@@ -41,6 +42,7 @@ static const ngx_str_t *ngx_spocr_status_source(ngx_uint_t i);
 static const ngx_str_t *ngx_spocr_status_error(ngx_uint_t i);
 static const ngx_str_t *ngx_spocr_status_call(ngx_uint_t i);
 static const ngx_str_t *ngx_spocr_status_link(ngx_uint_t i);
+static const ngx_str_t *ngx_spocr_status_record(ngx_uint_t i);
 
 
 static const ngx_spocr_metrics_family_t  ngx_spocr_status_families[] = {
@@ -81,6 +83,15 @@ static const ngx_spocr_metrics_family_t  ngx_spocr_status_families[] = {
 
     { "redis_subscriptions", NULL, "Subscriptions to notices that were begun",
       NGX_SPOCR_TOTAL_REDIS + NGX_SPOCR_REDIS_TOTAL_SUBSCRIBED, 1, NULL, 1 },
+
+    { "key_lookups", "result", "Keys by what the cache or Redis said of them",
+      NGX_SPOCR_TOTAL_LOOKUP, NGX_SPOCR_LOOKUP_SOURCES,
+      ngx_spocr_lookup_total, 1 },
+
+    { "key_records", "result", "Records that were read from Redis",
+      NGX_SPOCR_TOTAL_LOOKUP + NGX_SPOCR_LOOKUP_SOURCES,
+      NGX_SPOCR_LOOKUP_TOTALS - NGX_SPOCR_LOOKUP_SOURCES,
+      ngx_spocr_status_record, 1 },
 
     { NULL, NULL, NULL, 0, 0, NULL, 0 }
 };
@@ -223,7 +234,7 @@ ngx_spocr_status_page(ngx_http_request_t *r,
     metrics.families = ngx_spocr_status_families;
     metrics.zone = smcf->zone;
     metrics.redis = smcf->redis != NULL;
-    metrics.notices = 0;
+    metrics.notices = smcf->redis && smcf->auth.redis;
     metrics.keys = smcf->auth.keys ? ngx_spocr_keys_count(smcf->auth.keys) : 0;
 
     b = page(r->pool, &metrics);
@@ -306,8 +317,22 @@ ngx_spocr_status_link(ngx_uint_t i)
 }
 
 
+static const ngx_str_t *
+ngx_spocr_status_record(ngx_uint_t i)
+{
+    return ngx_spocr_lookup_total(NGX_SPOCR_LOOKUP_SOURCES + i);
+}
+
+
 ngx_uint_t
 ngx_spocr_status_redis_totals(void)
 {
     return NGX_SPOCR_TOTAL_REDIS;
+}
+
+
+ngx_uint_t
+ngx_spocr_status_lookup_totals(void)
+{
+    return NGX_SPOCR_TOTAL_LOOKUP;
 }
