@@ -3,7 +3,8 @@
 # them with more requests, are subtracted; what starting takes falls out.
 #
 #   my $counts = Bench::Instructions::measure(256);
-#   $counts->{bare}, ->{allowed}, ->{limited}, ->{missing}, ->{unknown}
+#   $counts->{bare}, ->{allowed}, ->{limited}, ->{missing}, ->{unknown},
+#   $counts->{redis}: allowed, with limits in Redis
 #
 # valgrind shows programs a processor of its own making, the same on every
 # machine with AVX2, and one without SHA instructions: OpenSSL computes
@@ -33,13 +34,17 @@ my %requests = (
     missing => { of => 'module', target => '/', status => 401 },
     unknown => { of => 'module', target => '/',      key => 'unknown',
                  status => 403 },
+    redis   => { of => 'limits', target => '/',      key => 'key',
+                 status => 200 },
 );
 
-sub names { qw(bare allowed limited missing unknown) }
+sub names { qw(bare allowed limited missing unknown redis) }
 
 sub title ($name) {
     my $status = $requests{$name}{status};
-    return $name eq 'bare' ? 'bare' : "module $status, $name";
+    return $name eq 'bare' ? 'bare'
+         : $name eq 'redis' ? "module $status, allowed by Redis"
+         : "module $status, $name";
 }
 
 # One server, all its kinds of requests warmed up; then the same again with n
@@ -131,8 +136,8 @@ sub recorded ($version, $file = 'bench/instructions') {
 }
 
 sub record ($version, $counts, $file = 'bench/instructions') {
-    my $line = sprintf "%-10s" . ' %8.0f' x 5 . "\n", $version,
-                       map { $counts->{$_} } names();
+    my $line = join('', sprintf('%-10s', $version),
+                    map { sprintf ' %8.0f', $counts->{$_} } names()) . "\n";
     my @lines = grep { !/^\Q$version\E\s/ }
                 split /^/, Bench::Site::slurp($file);
     open my $out, '>', $file or die "cannot write $file: $!\n";

@@ -57,6 +57,29 @@ sub _asked ($fh, $key) {
 }
 
 
+# -- keys in Redis --
+
+# Bytes that a worker grows by for each key that it remembers; a tenth as
+# many uids, none of which has a record of its own.
+sub cached ($n) {
+    my $site = Bench::Site->new(keys => $n, uids => $n / 10);
+    $site->start('backend');
+    my $pid = $site->start('keys');
+
+    my $fh = $site->connect('keys') or die "cannot connect: $!\n";
+    my $ask = sub ($key) {
+        _asked($fh, $site->key_text("key $key")) or die "key $key: refused\n";
+    };
+    $ask->(0) for 1 .. 1000;
+    my $before = of($pid)->{private};
+    $ask->($_) for 1 .. $n - 1;
+    my $after = of($pid)->{private};
+
+    $site->stop;
+    return ($after - $before) * 1024 / $n;
+}
+
+
 # -- many requests --
 
 # Allowed and refused ones in turn; how much the worker grew after the first

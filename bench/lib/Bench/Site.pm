@@ -1,12 +1,18 @@
 # The servers that are measured, each with one worker: a backend that answers
 # 2 KB from memory, and in front of it bare nginx, nginx with what it brings
-# along for the job, and nginx with this module.
+# along for the job (stock), and nginx with this module:
+#
+#   module   a key file, counters in the zone
+#   limits   a key file, counters in Redis
+#   keys     keys and counters in Redis
+#   away     a key file, and a Redis that is stopped
 #
 #   my $site = Bench::Site->new(keys => 10_000, uids => 1_000);
 #   $site->start('backend');
 #   my $pid = $site->start('module');      # the worker's
 #   $site->port('module'), $site->list('good')
-#   $site->stop('module');                 # all of them where none is named
+#   $site->redis                           # a Spocr::Redis
+#   $site->stop('module');                 # all, and Redis, where none is named
 #
 # Lists of keys, in files with a line each: good; few (a hundred of these);
 # none (a request without a key); unknown (well-formed, but nobody's).
@@ -21,11 +27,15 @@ package Bench::Site;
 
 use v5.36;
 use Digest::SHA qw(sha256_hex);
+use File::Basename qw(dirname);
 use File::Copy qw(copy);
 use File::Temp ();
 use IO::Socket::INET;
 use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
+
+use lib dirname(__FILE__) . '/../../../t/lib';
+use Spocr::Redis;
 
 sub new ($class, %o) {
     my $dir = File::Temp->newdir('spocr-bench-XXXXXX', TMPDIR => 1);
@@ -69,11 +79,18 @@ sub list ($self, $name) {
 
 sub _uid ($self, $i) { sprintf 'u_%05d', $i % $self->{uids} }
 
+sub _digest ($self, $i) { sha256_hex($self->key_text("key $i")) }
+
+# The members of a key's record, but its digest.
+sub _record ($self, $i) {
+    return sprintf '"id":"key_%06d","uid":"%s","name":"bench %d",'
+                   . '"scopes":["ocr","upload","read"],"status":"active"',
+                   $i, $self->_uid($i), $i;
+}
+
 sub _key_file ($self) {
     my @records = map {
-        sprintf '{"id":"key_%06d","sha256":"%s","uid":"%s","name":"bench %d",'
-                . '"scopes":["ocr","upload","read"],"status":"active"}',
-                $_, sha256_hex($self->key_text("key $_")), $self->_uid($_), $_
+        sprintf '{"sha256":"%s",%s}', $self->_digest($_), $self->_record($_)
     } 0 .. $self->{keys} - 1;
 
     my $path = $self->file('keys.json', qq({"version":1,"keys":[\n)
@@ -86,6 +103,20 @@ sub _key_map ($self) {
     return $self->file('stock.map', join '', map {
         '"Bearer ' . $self->key_text("key $_") . '" ' . $self->_uid($_) . ";\n"
     } 0 .. $self->{keys} - 1);
+}
+
+# The keys, in Redis.
+sub _keys_to ($self, $redis) {
+    my @commands = map {
+        ['SET', 'spocr:key:' . $self->_digest($_),
+         '{' . $self->_record($_) . '}']
+    } 0 .. $self->{keys} - 1;
+
+    my $client = $redis->client;
+    while (my @some = splice @commands, 0, 500) {
+        $_ eq 'OK' or die "Redis: $_\n" for $client->pipeline(@some);
+    }
+    $client->close;
 }
 
 sub file ($self, $name, $text) {
@@ -125,7 +156,7 @@ sub address ($self, $name) {
 sub _conf ($self, $name, $http, $server) {
     my $dir = $self->{dir};
     my $listen = $self->address($name);
-    my $main = $name eq 'module' ? "load_module $dir/module.so;\n" : '';
+    my $main = $http =~ /spocr_/ ? "load_module $dir/module.so;\n" : '';
     $main .= "master_process off;\n" if $self->{single};
     $main .= "user root;\n" if !$>;
     my $temp = join '', map { "    ${_}_temp_path $dir/$name.$_;\n" }
@@ -161,7 +192,7 @@ sub conf ($self, $name) {
     return $self->$method(<<"EOF");
     upstream backend {
         server @{[$self->address('backend')]};
-        keepalive 128;
+        keepalive 512;
         keepalive_requests 1000000000;
     }
 EOF
@@ -249,11 +280,13 @@ sub _stock_error ($self, $status, $code, $message) {
 EOF
 }
 
-sub _conf_module ($self, $upstream) {
-    return $self->_conf('module', <<"EOF", <<"EOS");
+# The gateway, by where the keys are and who counts.
+sub _gateway ($self, $name, $upstream, $keys, $redis = '') {
+    return $self->_conf($name, <<"EOF", <<"EOS");
 $upstream
-    spocr_keys file=@{[$self->_key_file]};
+    spocr_keys $keys;
     spocr_zone zone=spocr:$self->{zone};
+$redis
 EOF
         spocr on;
         spocr_limit key=1000000000 uid=1000000000 window=60s;
@@ -262,12 +295,45 @@ $pass        }
         location /tight {
             spocr_limit name=tight key=1 uid=1 window=365d;
 $pass        }
-        location = /status { spocr off; spocr_status json; }
+        location = /status { spocr off; spocr_status prometheus; }
 EOS
+}
+
+sub _conf_module ($self, $upstream) {
+    return $self->_gateway('module', $upstream, 'file=' . $self->_key_file);
+}
+
+# A longer timeout than by default: a machine that is busy for a moment must
+# not make the gateway count by itself.
+sub _conf_limits ($self, $upstream) {
+    return $self->_gateway('limits', $upstream, 'file=' . $self->_key_file,
+                           'spocr_redis ' . $self->redis->url
+                           . ' timeout=2s;');
+}
+
+sub _conf_keys ($self, $upstream) {
+    return $self->_gateway('keys', $upstream, 'redis',
+                           'spocr_redis ' . $self->redis->url
+                           . ' timeout=2s;');
+}
+
+sub _conf_away ($self, $upstream) {
+    $self->{stopped} //= Spocr::Redis->new->pause;
+    return $self->_gateway('away', $upstream, 'file=' . $self->_key_file,
+                           "spocr_redis @{[$self->{stopped}->url]};");
 }
 
 
 # -- processes --
+
+# With all keys in it; started when it is first asked for.
+sub redis ($self) {
+    if (!$self->{redis}) {
+        $self->{redis} = Spocr::Redis->new;
+        $self->_keys_to($self->{redis});
+    }
+    return $self->{redis};
+}
 
 # Starts it and waits until it listens; the pid of its worker, or with
 # single => 1 of the one process.  @before is a command such as valgrind's.
@@ -303,10 +369,25 @@ sub connect ($self, $name) {                      ## no critic
     return IO::Socket::INET->new(PeerAddr => $self->address($name));
 }
 
+# What a gateway's status page says: the sum of each family.
+sub totals ($self, $name) {
+    my $fh = $self->connect($name) or die "cannot connect to $name: $!\n";
+    my %totals;
+
+    print {$fh} "GET /status HTTP/1.1\r\nHost: localhost\r\n"
+                . "Connection: close\r\n\r\n";
+    while (my $line = readline $fh) {
+        $totals{$1} += $2 if $line =~ /^(\w+)(?:\{.*\})? ([\d.e+]+)\s*$/;
+    }
+    return \%totals;
+}
+
 sub master ($self, $name) { $self->{pids}{$name} }
 
+sub running ($self, $name) { defined $self->{pids}{$name} }
+
 sub worker ($self, $name) {
-    my $master = $self->{pids}{$name};
+    my $master = $self->{pids}{$name} // return;
     for my $pid (split ' ', slurp("/proc/$master/task/$master/children")) {
         my $title = slurp("/proc/$pid/cmdline");
         return $pid if $title =~ /worker process/
@@ -340,6 +421,8 @@ sub stop ($self, @names) {
         waitpid $pid, 0;
         die "$name did not stop\n";
     }
+    return if @names;
+    $_->kill for grep { defined } delete @$self{qw(redis stopped)};
 }
 
 sub wait_for ($self, $condition, $seconds = 60) {

@@ -2,14 +2,15 @@
 # by wrk over many keys.  The servers are asked in turn, round after round,
 # and compared within a round: what else the machine does falls on all.
 #
-#   my $result = Bench::Speed::measure(rounds => 25, seconds => 1);
+#   my $site = Bench::Site->new;
+#   my $result = Bench::Speed::measure($site, \@groups, rounds => 25, ...);
 #   $result->{'module allowed'}{ratio}     the median of the rounds' ratios
 #                                          to bare; likewise us, rps, p50, p99
 
 package Bench::Speed;
 
 use v5.36;
-use List::Util qw(min max);
+use List::Util qw(uniq);
 use Bench::Site;
 
 # A row: its name, the server, the target, its list of keys, and how many of
@@ -18,8 +19,11 @@ my $bare = ['bare', 'bare', '/', 'good', 0];
 
 # The rows of a group are compared with a run of bare nginx just before them;
 # "bare again" tells what such a comparison is worth on this machine.
-my @groups = (
-    [['bare again',     'bare',   '/',      'good',    0],
+my @again = ['bare again', 'bare', '/', 'good', 0];
+
+# With a key file and counters in the zone, beside what nginx brings along.
+my @local = (
+    [@again,
      ['stock allowed',  'stock',  '/',      'good',    0],
      ['module allowed', 'module', '/',      'good',    0]],
     [['stock 401',      'stock',  '/',      'none',    100],
@@ -30,24 +34,39 @@ my @groups = (
      ['module 429',     'module', '/tight', 'few',     95]],
 );
 
-sub names { map { $_->[0] } $bare, map { @$_ } @groups }
+# With Redis: limits counted there, keys there as well, and Redis stopped.
+my @redis = (
+    [@again,
+     ['zone allowed',            'module', '/',      'good', 0],
+     ['Redis limits allowed',    'limits', '/',      'good', 0]],
+    [['keys in Redis allowed',   'keys',   '/',      'good', 0],
+     ['Redis stopped allowed',   'away',   '/',      'good', 0]],
+    [['zone 429',                'module', '/tight', 'few',  95],
+     ['Redis limits 429',        'limits', '/tight', 'few',  95]],
+);
 
-sub measure (%o) {
-    my $site = Bench::Site->new(keys => 10_000, uids => 1_000);
+sub local_groups { return \@local }
+sub redis_groups { return \@redis }
+
+sub names ($groups) { map { $_->[0] } $bare, map { @$_ } @$groups }
+
+# The site stays the caller's, with its servers running.
+sub measure ($site, $groups, %o) {
     my (%pid, %runs);
 
     $site->start('backend');
-    $pid{$_} = $site->start($_) for qw(bare stock module);
+    $pid{$_} = $site->start($_) for uniq map { $_->[1] } $bare,
+                                                         map { @$_ } @$groups;
     my $run = sub ($row, $seconds) {
         return wrk($site, $row->[1], $pid{ $row->[1] }, $seconds,
                    $o{connections}, "$row->[2]\@" . $site->list($row->[3]));
     };
 
-    # before the rounds that count: fills the zones
-    $run->($_, 1) for $bare, map { @$_ } @groups;
+    # before the rounds that count: fills zones and caches
+    $run->($_, 1) for $bare, map { @$_ } @$groups;
 
     for my $round (1 .. $o{rounds}) {
-        for my $group (@groups) {
+        for my $group (@$groups) {
             my $base;
             for my $row ($bare, @$group) {
                 my $got = $run->($row, $o{seconds});
@@ -59,9 +78,8 @@ sub measure (%o) {
         }
         $o{progress}->("round $round of $o{rounds}") if $o{progress};
     }
-    $site->stop;
 
-    return { map { $_ => _summary($runs{$_}) } names() };
+    return { map { $_ => _summary($runs{$_}) } names($groups) };
 }
 
 sub _check ($row, $got) {
