@@ -221,6 +221,7 @@ sub _clock ($self) {
 # Where the sanitizers of an instrumented nginx write, and that pcre's tables
 # (once per cycle, nginx's own) are no leak.
 sub _sanitizers ($self, @more) {
+    push @more, 'verify_asan_link_order=0' if $self->{faketime};
     my $options = join ':', "log_path=$self->{path}/sanitizer", @more;
     return (
         (map { ($_ => join ':', $ENV{$_} // (), $options) }
