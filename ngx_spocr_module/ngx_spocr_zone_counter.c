@@ -21,9 +21,6 @@
 #define ngx_spocr_zone_bucket(sh, word)                                       \
     (&(sh)->buckets[(((word) >> 32) * (sh)->nbuckets) >> 32])
 
-#define ngx_spocr_zone_prefetch(p)  __builtin_prefetch(p)
-
-
 static ngx_spocr_counter_t *ngx_spocr_zone_free(ngx_spocr_bucket_t *buckets[2],
     uint64_t now);
 
@@ -34,7 +31,7 @@ ngx_spocr_zone_take(ngx_spocr_zone_t *zone,
     ngx_uint_t *refused, uint64_t *left)
 {
     uint32_t               limits[NGX_SPOCR_LEVELS];
-    uint64_t               now, word[2];
+    uint64_t               now;
     ngx_int_t              rc;
     ngx_uint_t             i;
     ngx_spocr_window_t    *windows[NGX_SPOCR_LEVELS];
@@ -44,14 +41,8 @@ ngx_spocr_zone_take(ngx_spocr_zone_t *zone,
     sh = zone->sh;
     *refused = 0;
 
-    /*
-     * The counters' cache misses overlap, and are not waited for locked.  In
-     * a zone that is large enough most stand first in their bucket.
-     */
-
     for (i = 0; i < NGX_SPOCR_LEVELS; i++) {
-        ngx_memcpy(word, levels[i].id, NGX_SPOCR_ZONE_ID_LEN);
-        ngx_spocr_zone_prefetch(ngx_spocr_zone_bucket(sh, word[0]));
+        ngx_spocr_zone_fetch(sh, levels[i].id);
     }
 
     ngx_shmtx_lock(&zone->shpool->mutex);
@@ -92,6 +83,22 @@ done:
     ngx_shmtx_unlock(&zone->shpool->mutex);
 
     return rc;
+}
+
+
+/*
+ * In a zone that is large enough most counters stand in their first bucket,
+ * and first there.
+ */
+
+void
+ngx_spocr_zone_fetch(ngx_spocr_zone_shm_t *sh, const u_char *id)
+{
+    uint64_t  word;
+
+    ngx_memcpy(&word, id, sizeof(word));
+
+    __builtin_prefetch(ngx_spocr_zone_bucket(sh, word));
 }
 
 

@@ -82,6 +82,10 @@ ngx_spocr_zone_look(ngx_spocr_zone_t *zone,
     *refused = 0;
     *left = 0;
 
+    for (i = 0; i < NGX_SPOCR_LEVELS; i++) {
+        ngx_spocr_zone_fetch(sh, levels[i].id);
+    }
+
     ngx_shmtx_lock(&zone->shpool->mutex);
 
     *now = ngx_spocr_zone_now(sh);
@@ -175,6 +179,10 @@ ngx_spocr_zone_learn(ngx_spocr_zone_t *zone,
     ngx_spocr_zone_shm_t  *sh;
 
     sh = zone->sh;
+
+    for (i = 0; i < NGX_SPOCR_LEVELS; i++) {
+        ngx_spocr_zone_fetch(sh, levels[i].id);
+    }
 
     ngx_shmtx_lock(&zone->shpool->mutex);
 

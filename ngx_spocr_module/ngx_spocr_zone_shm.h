@@ -85,10 +85,14 @@ struct ngx_spocr_zone_s {
 };
 
 
-/* ngx_spocr_zone_counter.c; all of them under the lock */
+/* ngx_spocr_zone_counter.c; but for _fetch(), under the lock */
 
 /* The zone's time, ms. */
 uint64_t ngx_spocr_zone_now(ngx_spocr_zone_shm_t *sh);
+
+/* Begins to fetch where the counter of that id most likely stands; it needs
+ * no lock, and cache misses are not waited for with one. */
+void ngx_spocr_zone_fetch(ngx_spocr_zone_shm_t *sh, const u_char *id);
 
 /* The counter of that id, or NULL; and the buckets where it would stand. */
 ngx_spocr_counter_t *ngx_spocr_zone_find(ngx_spocr_zone_shm_t *sh,
