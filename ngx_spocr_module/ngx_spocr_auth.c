@@ -14,11 +14,13 @@
 static ngx_int_t ngx_spocr_auth_key(ngx_http_request_t *r,
     const ngx_spocr_auth_main_conf_t *amcf, ngx_spocr_auth_ctx_t *ctx,
     ngx_spocr_redis_wait_t *wait, ngx_spocr_verdict_t *verdict);
-static ngx_int_t ngx_spocr_auth_ask(ngx_http_request_t *r,
+static ngx_int_t ngx_spocr_auth_begin(ngx_http_request_t *r,
     const ngx_spocr_auth_main_conf_t *amcf, ngx_spocr_auth_ctx_t *ctx,
     ngx_spocr_redis_wait_t *wait, const u_char *digest);
-static ngx_int_t ngx_spocr_auth_asked(ngx_spocr_auth_ctx_t *ctx,
+static ngx_int_t ngx_spocr_auth_ask(ngx_spocr_auth_ctx_t *ctx,
     ngx_spocr_verdict_t *verdict);
+static ngx_int_t ngx_spocr_auth_unavailable(ngx_spocr_auth_ctx_t *ctx,
+    ngx_spocr_verdict_t *verdict, const char *reason);
 static ngx_int_t ngx_spocr_auth_check(ngx_spocr_auth_ctx_t *ctx,
     ngx_spocr_verdict_t *verdict);
 static ngx_int_t ngx_spocr_auth_challenge(ngx_http_request_t *r,
@@ -120,7 +122,7 @@ ngx_spocr_auth_key(ngx_http_request_t *r,
     ngx_spocr_token_e  token;
 
     if (ctx->asker && ngx_spocr_asker_waits(ctx->asker)) {
-        return ngx_spocr_auth_asked(ctx, verdict);
+        return ngx_spocr_auth_ask(ctx, verdict);
     }
 
     ctx->key = NULL;
@@ -148,8 +150,15 @@ ngx_spocr_auth_key(ngx_http_request_t *r,
     }
 
     if (amcf->redis) {
-        return ngx_spocr_auth_ask(r, amcf, ctx, wait, digest) == NGX_OK
-               ? ngx_spocr_auth_asked(ctx, verdict) : NGX_ERROR;
+
+        /* a single process that was reloaded has no link */
+
+        if (amcf->lookup == NULL) {
+            return ngx_spocr_auth_unavailable(ctx, verdict, "no link to Redis");
+        }
+
+        return ngx_spocr_auth_begin(r, amcf, ctx, wait, digest) == NGX_OK
+               ? ngx_spocr_auth_ask(ctx, verdict) : NGX_ERROR;
     }
 
     ctx->key = ngx_spocr_keys_find(amcf->keys, digest);
@@ -159,14 +168,10 @@ ngx_spocr_auth_key(ngx_http_request_t *r,
 
 
 static ngx_int_t
-ngx_spocr_auth_ask(ngx_http_request_t *r,
+ngx_spocr_auth_begin(ngx_http_request_t *r,
     const ngx_spocr_auth_main_conf_t *amcf, ngx_spocr_auth_ctx_t *ctx,
     ngx_spocr_redis_wait_t *wait, const u_char *digest)
 {
-    if (amcf->lookup == NULL) {
-        return NGX_ERROR;
-    }
-
     if (ctx->asker == NULL) {
         ctx->asker = ngx_pcalloc(r->main->pool, sizeof(ngx_spocr_asker_t));
         if (ctx->asker == NULL) {
@@ -180,30 +185,37 @@ ngx_spocr_auth_ask(ngx_http_request_t *r,
 }
 
 
-/* Asks, for the first time or again. */
+/* For the first time, or again. */
 
 static ngx_int_t
-ngx_spocr_auth_asked(ngx_spocr_auth_ctx_t *ctx, ngx_spocr_verdict_t *verdict)
+ngx_spocr_auth_ask(ngx_spocr_auth_ctx_t *ctx, ngx_spocr_verdict_t *verdict)
 {
     switch (ngx_spocr_asker_find(ctx->asker)) {
 
     case NGX_OK:
         ctx->key = &ctx->asker->identity.key;
-        break;
+        return ngx_spocr_auth_check(ctx, verdict);
 
     case NGX_DECLINED:
-        break;
+        return ngx_spocr_auth_check(ctx, verdict);
 
     case NGX_AGAIN:
         return NGX_AGAIN;
 
     default: /* NGX_ERROR */
-        ctx->status = NGX_SPOCR_AUTH_UNAVAILABLE;
-        return ngx_spocr_refuse(verdict, NGX_SPOCR_ERR_SERVICE_UNAVAILABLE, 1,
-                                ctx->asker->reason);
+        return ngx_spocr_auth_unavailable(ctx, verdict, ctx->asker->reason);
     }
+}
 
-    return ngx_spocr_auth_check(ctx, verdict);
+
+static ngx_int_t
+ngx_spocr_auth_unavailable(ngx_spocr_auth_ctx_t *ctx,
+    ngx_spocr_verdict_t *verdict, const char *reason)
+{
+    ctx->status = NGX_SPOCR_AUTH_UNAVAILABLE;
+
+    return ngx_spocr_refuse(verdict, NGX_SPOCR_ERR_SERVICE_UNAVAILABLE, 1,
+                            reason);
 }
 
 
