@@ -5,7 +5,7 @@ CTL_OBJS := $(patsubst spocrctl/%.c,$(B)/spocrctl.o/%.o,\
 
 spocrctl: $(B)/spocrctl       ## the operators' command, build/spocrctl
 
-$(B)/spocrctl.o/%.o: spocrctl/%.c spocrctl/ctl.h $(wildcard $(M)/*.h) \
+$(B)/spocrctl.o/%.o: spocrctl/%.c $(wildcard spocrctl/*.h) $(wildcard $(M)/*.h) \
                      $(LUA_H) Makefile spocrctl/build.mk | $(NGX_READY)
 	$(SAY) CC $<
 	$(Q)mkdir -p $(@D)
@@ -15,4 +15,4 @@ $(B)/spocrctl.o/%.o: spocrctl/%.c spocrctl/ctl.h $(wildcard $(M)/*.h) \
 $(B)/spocrctl: $(CTL_OBJS) $(B)/libspocr0.a
 	$(SAY) LD $@
 	$(Q)$(CC) $(CFLAGS) -o $@ $(CTL_OBJS) $(B)/libspocr0.a $(LDFLAGS) \
-	    -lhiredis -ljansson -lcrypto
+	    -lhiredis -ljansson -lssl -lcrypto

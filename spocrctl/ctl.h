@@ -2,16 +2,34 @@
 /*
  * What the parts of spocrctl share.
  *
- * main.c      commands, options, --help
- * say.c       messages, JSON and tables on stdout, times
- * doc.c       the key file: lock, read, check, replace
- * reload.c    nginx, after a change
- * record.c    options of the command line to fields of a record
- * key.c       key create, list, show, revoke, rotate
- * import.c    key import
- * tenant.c    tenant and plan
- * explain.c   explain
- * request.c   request
+ * main.c          commands, options, --help
+ * say.c           messages, JSON and tables on stdout, times
+ * text.c          a buffer of text, and JSON in it
+ *
+ * store.c         the records, wherever they are
+ * store_file.c    in the key file
+ * doc.c           the key file: lock, read, check, replace
+ * store_redis.c   in Redis: read
+ * commit.c        in Redis: changed
+ * scan.c          in Redis: all of them
+ * check.c         a record as the gateway reads it
+ * reload.c        nginx, after a change of the file
+ *
+ * place.c         where Redis is: a URL and its parameters
+ * link.c          commands and replies
+ * socket.c        bytes, over TCP, a unix socket or TLS
+ *
+ * record.c        options of the command line to fields of a record
+ * key.c           key create, list, show, revoke, rotate
+ * import.c        key import
+ * tenant.c        tenant and plan
+ * explain.c       explain
+ * request.c       request
+ * limits.c        limits
+ * library.c       redis install
+ * acl.c           redis acl
+ * copy.c          redis import, redis export
+ * doctor.c        doctor
  *
  * All of it runs once and ends: a failure prints one sentence and exits, and
  * memory is left to the end of the process.
@@ -36,6 +54,7 @@
 
 #define CTL_LIST_MAX      64        /* an option that may be repeated */
 #define CTL_TIME_LEN      21        /* "2027-01-01T00:00:00Z" and a NUL */
+#define CTL_HEX_LEN       65        /* SHA-256 as text, and a NUL */
 
 
 typedef struct {
@@ -48,6 +67,15 @@ typedef struct {
 
 typedef struct {
     const char   *file;
+    const char   *redis;            /* NULL: the records are in the file */
+    const char   *prefix;
+    const char   *password_file;
+    const char   *ca;
+    const char   *cert;
+    const char   *cert_key;
+    const char   *server_name;
+    const char   *timeout;
+
     const char   *nginx;
     const char   *nginx_conf;
     bool          json;
@@ -55,6 +83,8 @@ typedef struct {
     bool          help;
     bool          version;
     bool          reload;
+    bool          force;
+    bool          auto_load;
 
     const char   *uid;
     const char   *id;
@@ -67,6 +97,8 @@ typedef struct {
     const char   *status;
     const char   *format;
     const char   *scope;
+    const char   *user;
+    const char   *whose;
     const char   *key_limit;
     const char   *uid_limit;
     ctl_list_t    limits;
@@ -75,21 +107,6 @@ typedef struct {
     char        **args;             /* what is not an option */
     int           nargs;
 } ctl_opts_t;
-
-
-/* A key file in memory: its JSON, and the table that it makes. */
-
-typedef struct {
-    const char         *given;      /* the path as the user wrote it */
-    char               *path;       /* of the file itself, links resolved */
-    int                 dir;        /* descriptor, locked; -1: reading only */
-    json_t             *root;
-    json_t             *plans;      /* NULL: absent */
-    json_t             *tenants;
-    json_t             *keys;
-    ngx_spocr_keys_t   *table;
-    bool                exists;
-} ctl_doc_t;
 
 
 /* say.c */
@@ -120,37 +137,148 @@ bool ctl_duration_parse(const char *s, int64_t *seconds);
 int64_t ctl_when_parse(const char *option, const char *s);
 
 
-/* doc.c */
+/* text.c */
 
-/* A file that must be there, for reading. */
-void ctl_doc_read(ctl_doc_t *doc, const ctl_opts_t *opts);
+typedef struct {
+    char    *data;
+    size_t   len;
+    size_t   pos;                   /* read so far, by ctl_buffer_read() */
+    size_t   room;
+} ctl_buffer_t;
 
-/* For a change: locked; an empty document where there is no file. */
-void ctl_doc_edit(ctl_doc_t *doc, const ctl_opts_t *opts);
+void ctl_put(ctl_buffer_t *buf, const char *s);
 
-/* Checks the document, replaces the file, and lets the lock go. */
-void ctl_doc_save(ctl_doc_t *doc);
+/*
+ * With as many digits for a fraction as it takes to read the same one again:
+ * 0.1 stays 0.1 in somebody's "meta".
+ */
+void ctl_put_json(ctl_buffer_t *buf, const json_t *value);
+
+/* The same as a text of its own, to be freed. */
+char *ctl_json_text(const json_t *value);
+
+/* An object with its members in the order of their names; takes it. */
+json_t *ctl_sorted(json_t *object);
+
+
+/* check.c */
+
+/* What the gateway makes of a key and its tenant and plan. */
+typedef struct {
+    const ngx_spocr_keys_t   *names;    /* of scopes and limits */
+    const ngx_spocr_key_t    *key;      /* NULL: a record is not valid; */
+    char                     *why;      /* and why */
+} ctl_judged_t;
+
+/*
+ * The same as the gateway does with records of Redis; tenant and plan may be
+ * NULL.  The result lasts until the next call.
+ */
+void ctl_judge(ctl_judged_t *judged, const ctl_opts_t *opts,
+    const json_t *key, const json_t *tenant, const json_t *plan);
+
+/*
+ * A record as Redis has it, by its name there ("key:...", "tenant:...",
+ * "plan:..."): NULL, or why it is not valid.  strict: unknown fields are not.
+ */
+char *ctl_record_why(const char *name, const json_t *record, bool strict);
+
+/* A record's text in Redis, to be freed: a key's without its "sha256". */
+char *ctl_record_text(const char *name, const json_t *record);
+
+
+/* store.c */
+
+/*
+ * A place for records.  In memory they look as in a key file: a key has its
+ * "sha256", tenants and plans are named by what they are found under.
+ */
+typedef struct ctl_store_s  ctl_store_t;
+
+typedef struct {
+    /* Records; NULL: there is none.  They are the store's. */
+    json_t  *(*key)(ctl_store_t *store, const char *id);
+    json_t  *(*tenant)(ctl_store_t *store, const char *uid);
+    json_t  *(*plan)(ctl_store_t *store, const char *name);
+
+    /* All of them, as a key file has them. */
+    json_t  *(*keys)(ctl_store_t *store);
+    json_t  *(*tenants)(ctl_store_t *store);
+    json_t  *(*plans)(ctl_store_t *store);
+
+    /* A key by its digest, and what the gateway makes of it. */
+    json_t  *(*find)(ctl_store_t *store, const char *hex);
+    void     (*judge)(ctl_store_t *store, const json_t *key,
+                      ctl_judged_t *judged);
+
+    /* In a change; each takes the reference.  made: the id is a random one,
+     * so nobody else has it. */
+    void     (*add_key)(ctl_store_t *store, json_t *key, bool made);
+    void     (*put_key)(ctl_store_t *store, json_t *key);
+    void     (*put_tenant)(ctl_store_t *store, const char *uid,
+                           json_t *tenant);
+    void     (*put_plan)(ctl_store_t *store, const char *name, json_t *plan);
+
+    /* Checks and keeps what was put.  false: the change has to be made again,
+     * from its beginning, since something else has changed meanwhile. */
+    bool     (*commit)(ctl_store_t *store);
+} ctl_store_ops_t;
+
+struct ctl_store_s {
+    const ctl_store_ops_t   *ops;
+    const ctl_opts_t        *opts;
+    const char              *given;     /* for messages: the file, the URL */
+    bool                     exists;    /* false: a file that is not there */
+};
+
+ctl_store_t *ctl_store_open(const ctl_opts_t *opts);
+
+/*
+ * Runs a change until it is kept: once on a file, which is locked meanwhile;
+ * on Redis again and again while others are faster.  A record that it has
+ * altered it must put, too.
+ */
+typedef void (*ctl_change_pt)(ctl_store_t *store, void *data);
+
+void ctl_store_change(const ctl_opts_t *opts, ctl_change_pt change,
+    void *data);
+
+/* The key, or exits: there is none. */
+json_t *ctl_key_need(ctl_store_t *store, const char *id);
+
+/* "active", "disabled", "revoked", "expired", as the gateway sees it, or
+ * "invalid": it cannot read the record. */
+const char *ctl_key_state(ctl_store_t *store, const json_t *key);
+
+/* After a change: what has to be done for it to act.  Flushes stdout first: a
+ * reload may fail, and a new key's text must be out by then. */
+void ctl_change_done(const ctl_opts_t *opts);
+
+
+/* store_file.c, store_redis.c */
+
+ctl_store_t *ctl_file_open(const ctl_opts_t *opts);
+ctl_store_t *ctl_file_edit(const ctl_opts_t *opts);
+ctl_store_t *ctl_redis_open(const ctl_opts_t *opts);
+ctl_store_t *ctl_redis_edit(const ctl_opts_t *opts);
+
+/* Forgets what was read and put, for another try. */
+void ctl_redis_again(ctl_store_t *store);
+
+/* Writes a whole new file; exits where it cannot be one. */
+void ctl_file_write(const ctl_opts_t *opts, const char *path, json_t *root);
+
 
 /* reload.c */
 
-/*
- * After ctl_doc_save() and what is to be printed (a reload may fail, and a new
- * key's text must be out by then): the reload, or the note that one is needed.
- */
-void ctl_change_done(const ctl_opts_t *opts);
-
-/* The object "plans" or "tenants", made where it is absent. */
-json_t *ctl_doc_object(ctl_doc_t *doc, const char *name);
-
-/* The record of a key by its id, or NULL. */
-json_t *ctl_doc_key(const ctl_doc_t *doc, const char *id);
+/* nginx -t, and then the reload. */
+void ctl_reload(const ctl_opts_t *opts);
 
 
 /* record.c */
 
-/* Refuse what is no name (an id, a uid ...) and no key's record. */
+/* Refuses what is no name (an id, a uid ...). */
 void ctl_name_check(const char *what, const char *name);
-json_t *ctl_key_need(const ctl_doc_t *doc, const char *id);
 
 /* A new id, to be freed. */
 char *ctl_id_make(void);
@@ -162,8 +290,9 @@ void ctl_record_name(json_t *record, const char *name);
 void ctl_record_expires(json_t *record, int64_t seconds);
 void ctl_record_meta(json_t *record, const char *s);
 
-/* "active", "disabled", "revoked" or "expired", as the gateway sees it. */
-const char *ctl_record_state(const ctl_doc_t *doc, const json_t *key);
+/* What "spocr_limit" says, by an option of that name. */
+uint32_t ctl_directive_limit(const char *option, const char *value,
+    uint32_t otherwise);
 
 /* "key=60 uid=600 upload.key=10", or "-"; to be freed. */
 char *ctl_limits_text(const json_t *record);
@@ -177,7 +306,7 @@ const char *ctl_field_text(const json_t *record, const char *name);
  * a NUL.
  */
 void ctl_record_new_key(json_t *record, char *key);
-void ctl_digest_hex(const char *key, size_t len, char hex[65]);
+void ctl_digest_hex(const char *data, size_t len, char hex[CTL_HEX_LEN]);
 
 
 /* the commands */
@@ -195,6 +324,12 @@ void ctl_plan_set(const ctl_opts_t *opts);
 void ctl_plan_list(const ctl_opts_t *opts);
 void ctl_explain(const ctl_opts_t *opts);
 void ctl_request(const ctl_opts_t *opts);
+void ctl_limits(const ctl_opts_t *opts);
+void ctl_redis_install(const ctl_opts_t *opts);
+void ctl_redis_acl(const ctl_opts_t *opts);
+void ctl_redis_import(const ctl_opts_t *opts);
+void ctl_redis_export(const ctl_opts_t *opts);
+void ctl_doctor(const ctl_opts_t *opts);
 
 
 #endif /* SPOCRCTL_CTL_H */

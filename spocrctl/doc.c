@@ -2,7 +2,7 @@
 /*
  * The key file: read, checked as the gateway checks it, and replaced.
  *
- * Called by the commands.
+ * Called by store_file.c.
  *
  * Invariant: the file is at any moment the old or the new one, whole.  A
  * change is made under a lock of the file's directory, written beside the
@@ -10,7 +10,7 @@
  */
 
 
-#include "ctl.h"
+#include "doc.h"
 #include <fcntl.h>
 #include <libgen.h>
 #include <sys/file.h>
@@ -23,28 +23,10 @@
 #define FILE_MAX      (512u * 1024 * 1024)
 
 
-typedef struct {
-    char    *data;
-    size_t   len;
-    size_t   pos;
-    size_t   room;
-} buffer_t;
-
-
-static void doc_resolve(ctl_doc_t *doc, const ctl_opts_t *opts);
-static void doc_lock(ctl_doc_t *doc, const ctl_opts_t *opts);
-static bool doc_load(ctl_doc_t *doc, buffer_t *buf);
-static void doc_parse(ctl_doc_t *doc, const buffer_t *buf);
-static ngx_spocr_keys_t *doc_check(const ctl_doc_t *doc, const buffer_t *buf,
-    int code);
-static void doc_dump(const ctl_doc_t *doc, buffer_t *buf);
-static void doc_replace(const ctl_doc_t *doc, const buffer_t *buf);
+static void doc_replace(const ctl_doc_t *doc, const ctl_buffer_t *buf);
 static const char *doc_write(int fd, const ctl_doc_t *doc,
-    const buffer_t *buf);
-static void put(buffer_t *buf, const char *s);
-static int put_bytes(const char *bytes, size_t len, void *data);
-static void put_json(buffer_t *buf, const json_t *value);
-static bool has_real(const json_t *value);
+    const ctl_buffer_t *buf);
+static void doc_dump(const ctl_doc_t *doc, ctl_buffer_t *buf);
 
 
 static void *
@@ -59,8 +41,8 @@ table_alloc(void *data, size_t size)
 static ssize_t
 table_read(void *data, u_char *to, size_t size)
 {
-    size_t     n;
-    buffer_t  *buf;
+    size_t         n;
+    ctl_buffer_t  *buf;
 
     buf = data;
     n = buf->len - buf->pos;
@@ -75,55 +57,13 @@ table_read(void *data, u_char *to, size_t size)
 }
 
 
-void
-ctl_doc_read(ctl_doc_t *doc, const ctl_opts_t *opts)
-{
-    buffer_t  buf;
-
-    doc_resolve(doc, opts);
-
-    doc->dir = -1;
-
-    if (!doc_load(doc, &buf)) {
-        ctl_die(CTL_FAILED, "%s: %s", doc->given, strerror(ENOENT));
-    }
-
-    doc->table = doc_check(doc, &buf, CTL_FAILED);
-    doc_parse(doc, &buf);
-    free(buf.data);
-}
-
-
-void
-ctl_doc_edit(ctl_doc_t *doc, const ctl_opts_t *opts)
-{
-    buffer_t  buf;
-
-    doc_resolve(doc, opts);
-    doc_lock(doc, opts);
-
-    doc->exists = doc_load(doc, &buf);
-
-    if (doc->exists) {
-        doc->table = doc_check(doc, &buf, CTL_FAILED);
-
-    } else {
-        memset(&buf, 0, sizeof(buffer_t));
-        put(&buf, "{\"version\":1,\"plans\":{},\"tenants\":{},\"keys\":[]}");
-    }
-
-    doc_parse(doc, &buf);
-    free(buf.data);
-}
-
-
 /*
  * The file that a link names is replaced, not the link.  A file that is not
  * there yet is made where its name says.
  */
 
-static void
-doc_resolve(ctl_doc_t *doc, const ctl_opts_t *opts)
+void
+ctl_doc_resolve(ctl_doc_t *doc, const ctl_opts_t *opts)
 {
     char         *copy, *dir;
     struct stat   st;
@@ -131,6 +71,7 @@ doc_resolve(ctl_doc_t *doc, const ctl_opts_t *opts)
     memset(doc, 0, sizeof(ctl_doc_t));
 
     doc->given = opts->file;
+    doc->dir = -1;
     doc->path = realpath(opts->file, NULL);
 
     if (doc->path) {
@@ -167,8 +108,8 @@ doc_resolve(ctl_doc_t *doc, const ctl_opts_t *opts)
  * lets it go with the process, however that ends.
  */
 
-static void
-doc_lock(ctl_doc_t *doc, const ctl_opts_t *opts)
+void
+ctl_doc_lock(ctl_doc_t *doc, const ctl_opts_t *opts)
 {
     int              waited;
     char            *copy;
@@ -208,14 +149,14 @@ doc_lock(ctl_doc_t *doc, const ctl_opts_t *opts)
 
 /* false: there is no file. */
 
-static bool
-doc_load(ctl_doc_t *doc, buffer_t *buf)
+bool
+ctl_doc_load(ctl_doc_t *doc, ctl_buffer_t *buf)
 {
     int          fd;
     ssize_t      n;
     struct stat  st;
 
-    memset(buf, 0, sizeof(buffer_t));
+    memset(buf, 0, sizeof(ctl_buffer_t));
 
     fd = open(doc->path, O_RDONLY|O_CLOEXEC|O_NONBLOCK);
 
@@ -258,10 +199,10 @@ doc_load(ctl_doc_t *doc, buffer_t *buf)
 
 /* The gateway's own check; ends the program with what nginx -t would say. */
 
-static ngx_spocr_keys_t *
-doc_check(const ctl_doc_t *doc, const buffer_t *buf, int code)
+ngx_spocr_keys_t *
+ctl_doc_check(const ctl_doc_t *doc, const ctl_buffer_t *buf, int code)
 {
-    buffer_t                    source;
+    ctl_buffer_t                    source;
     ngx_spocr_keys_t           *keys;
     ngx_spocr_keyfile_error_t   err;
 
@@ -286,8 +227,8 @@ doc_check(const ctl_doc_t *doc, const buffer_t *buf, int code)
 }
 
 
-static void
-doc_parse(ctl_doc_t *doc, const buffer_t *buf)
+void
+ctl_doc_parse(ctl_doc_t *doc, const ctl_buffer_t *buf)
 {
     doc->root = ctl_need(json_loadb(buf->data, buf->len, JSON_REJECT_DUPLICATES,
                                     NULL));
@@ -298,110 +239,76 @@ doc_parse(ctl_doc_t *doc, const buffer_t *buf)
 }
 
 
-json_t *
-ctl_doc_object(ctl_doc_t *doc, const char *name)
-{
-    json_t  **member;
-
-    member = (name[0] == 'p') ? &doc->plans : &doc->tenants;
-
-    if (*member == NULL) {
-        *member = ctl_need(json_object());
-        json_object_set_new(doc->root, name, *member);
-    }
-
-    return *member;
-}
-
-
-json_t *
-ctl_doc_key(const ctl_doc_t *doc, const char *id)
-{
-    size_t   i;
-    json_t  *key;
-
-    json_array_foreach(doc->keys, i, key) {
-        if (strcmp(json_string_value(json_object_get(key, "id")), id) == 0) {
-            return key;
-        }
-    }
-
-    return NULL;
-}
-
-
 void
-ctl_doc_save(ctl_doc_t *doc)
+ctl_doc_save(ctl_doc_t *doc, int code)
 {
-    buffer_t  buf;
+    ctl_buffer_t  buf;
 
-    memset(&buf, 0, sizeof(buffer_t));
+    memset(&buf, 0, sizeof(ctl_buffer_t));
 
     doc_dump(doc, &buf);
 
-    /* what the command line asked for may be what no file can say */
-    doc->table = doc_check(doc, &buf, CTL_USAGE);
+    /* what was asked for may be what no file can say */
+    (void) ctl_doc_check(doc, &buf, code);
 
     doc_replace(doc, &buf);
     free(buf.data);
-
-    close(doc->dir);
 }
 
 
 /* An entry a line, so that two versions can be compared by eye. */
 
 static void
-doc_dump(const ctl_doc_t *doc, buffer_t *buf)
+doc_dump(const ctl_doc_t *doc, ctl_buffer_t *buf)
 {
     size_t       n;
     json_t      *member, *entry, *name_json;
     const char  *name, *entry_name, *comma;
 
-    put(buf, "{");
+    ctl_put(buf, "{");
     comma = "\n";
 
     json_object_foreach(doc->root, name, member) {
-        put(buf, comma);
-        put(buf, "  \"");
-        put(buf, name);
-        put(buf, "\": ");
+        ctl_put(buf, comma);
+        ctl_put(buf, "  \"");
+        ctl_put(buf, name);
+        ctl_put(buf, "\": ");
         comma = ",\n";
 
         if (json_is_object(member) && json_object_size(member)) {
             n = 0;
 
             json_object_foreach(member, entry_name, entry) {
-                put(buf, n++ ? ",\n    " : "{\n    ");
+                ctl_put(buf, n++ ? ",\n    " : "{\n    ");
                 name_json = ctl_need(json_string(entry_name));
-                put_json(buf, name_json);
+                ctl_put_json(buf, name_json);
                 json_decref(name_json);
-                put(buf, ": ");
-                put_json(buf, entry);
+                ctl_put(buf, ": ");
+                ctl_put_json(buf, entry);
             }
 
-            put(buf, "\n  }");
+            ctl_put(buf, "\n  }");
 
         } else if (json_is_array(member) && json_array_size(member)) {
 
             json_array_foreach(member, n, entry) {
-                put(buf, n ? ",\n    " : "[\n    ");
-                put_json(buf, entry);
+                ctl_put(buf, n ? ",\n    " : "[\n    ");
+                ctl_put_json(buf, entry);
             }
 
-            put(buf, "\n  ]");
+            ctl_put(buf, "\n  ]");
 
         } else {
-            put_json(buf, member);
+            ctl_put_json(buf, member);
         }
     }
 
-    put(buf, "\n}\n");
+    ctl_put(buf, "\n}\n");
 }
 
 
 static void
-doc_replace(const ctl_doc_t *doc, const buffer_t *buf)
+doc_replace(const ctl_doc_t *doc, const ctl_buffer_t *buf)
 {
     int          fd;
     char        *copy, *name, *temp;
@@ -451,7 +358,7 @@ doc_replace(const ctl_doc_t *doc, const buffer_t *buf)
 /* NULL, or what went wrong. */
 
 static const char *
-doc_write(int fd, const ctl_doc_t *doc, const buffer_t *buf)
+doc_write(int fd, const ctl_doc_t *doc, const ctl_buffer_t *buf)
 {
     size_t       done;
     ssize_t      n;
@@ -489,91 +396,4 @@ doc_write(int fd, const ctl_doc_t *doc, const buffer_t *buf)
     }
 
     return NULL;
-}
-
-
-static void
-put(buffer_t *buf, const char *s)
-{
-    (void) put_bytes(s, strlen(s), buf);
-}
-
-
-static int
-put_bytes(const char *bytes, size_t len, void *data)
-{
-    buffer_t  *buf;
-
-    buf = data;
-
-    if (buf->room - buf->len < len) {
-        buf->room = 2 * buf->room + len + 4096;
-        buf->data = ctl_need(realloc(buf->data, buf->room));
-    }
-
-    memcpy(buf->data + buf->len, bytes, len);
-    buf->len += len;
-
-    return 0;
-}
-
-
-/*
- * With as many digits for a fraction as it takes to read the same one again:
- * 0.1 stays 0.1 in somebody's "meta".
- */
-
-static void
-put_json(buffer_t *buf, const json_t *value)
-{
-    bool     same;
-    size_t   start, digits, flags;
-    json_t  *again;
-
-    start = buf->len;
-
-    for (digits = 15; /* void */ ; digits++) {
-        buf->len = start;
-        flags = JSON_ENCODE_ANY|JSON_REAL_PRECISION(digits);
-
-        if (json_dump_callback(value, put_bytes, buf, flags) != 0) {
-            ctl_die(CTL_FAILED, "out of memory");
-        }
-
-        if (digits == 17 || !has_real(value)) {
-            return;
-        }
-
-        again = json_loadb(buf->data + start, buf->len - start,
-                           JSON_DECODE_ANY, NULL);
-        same = json_equal(again, value);
-        json_decref(again);
-
-        if (same) {
-            return;
-        }
-    }
-}
-
-
-static bool
-has_real(const json_t *value)
-{
-    size_t       i;
-    json_t      *member;
-    const char  *name;
-
-    json_object_foreach((json_t *) value, name, member) {
-        if (has_real(member)) {
-            return true;
-        }
-    }
-
-    json_array_foreach(value, i, member) {
-        if (has_real(member)) {
-            return true;
-        }
-    }
-
-    return json_is_real(value);
 }

@@ -21,24 +21,24 @@ typedef struct {
     const char              *code;      /* of the error, or NULL */
     const char              *reason;    /* one word */
     char                    *why;       /* a sentence */
-    const ngx_spocr_key_t   *key;       /* NULL: not known */
+    const ngx_spocr_key_t   *key;       /* NULL: not known, or not valid */
+    const ngx_spocr_keys_t  *names;     /* of scopes and limits */
     const json_t            *record;
 } answer_t;
 
 
 static char *input_read(void);
-static void judge(answer_t *a, const ctl_doc_t *doc, const ctl_opts_t *opts,
+static void judge(answer_t *a, ctl_store_t *store, const ctl_opts_t *opts,
     char *input);
 static char *malformed_why(const char *value);
 static char *unknown_why(const ngx_str_t *key);
-static void judge_key(answer_t *a, const ctl_doc_t *doc,
+static void judge_known(answer_t *a, ctl_store_t *store,
     const ctl_opts_t *opts);
-static void answer_json(const answer_t *a, const ctl_doc_t *doc,
+static void judge_key(answer_t *a, const ctl_opts_t *opts);
+static void answer_json(const answer_t *a,
     const ngx_spocr_limits_t *directive);
-static void answer_text(const answer_t *a, const ctl_doc_t *doc,
+static void answer_text(const answer_t *a,
     const ngx_spocr_limits_t *directive);
-static uint32_t directive_limit(const char *option, const char *value,
-    uint32_t otherwise);
 static uint32_t limit_of(const answer_t *a, ngx_uint_t name, bool uid,
     const ngx_spocr_limits_t *directive, const char **from);
 
@@ -48,30 +48,30 @@ ctl_explain(const ctl_opts_t *opts)
 {
     char                *input;
     answer_t             a;
-    ctl_doc_t            doc;
+    ctl_store_t         *store;
     ngx_spocr_limits_t   directive;
 
     if (opts->scope) {
         ctl_name_check("--scope", opts->scope);
     }
 
-    directive.key = directive_limit("key-limit", opts->key_limit, 60);
-    directive.uid = directive_limit("uid-limit", opts->uid_limit, 600);
+    directive.key = ctl_directive_limit("key-limit", opts->key_limit, 60);
+    directive.uid = ctl_directive_limit("uid-limit", opts->uid_limit, 600);
 
-    ctl_doc_read(&doc, opts);
+    store = ctl_store_open(opts);
 
     memset(&a, 0, sizeof(answer_t));
 
     input = input_read();
-    judge(&a, &doc, opts, input);
+    judge(&a, store, opts, input);
     OPENSSL_cleanse(input, INPUT_MAX);
     free(input);
 
     if (opts->json) {
-        answer_json(&a, &doc, &directive);
+        answer_json(&a, &directive);
 
     } else {
-        answer_text(&a, &doc, &directive);
+        answer_text(&a, &directive);
     }
 
     if (a.status != 200) {
@@ -116,11 +116,10 @@ input_read(void)
 
 
 static void
-judge(answer_t *a, const ctl_doc_t *doc, const ctl_opts_t *opts, char *input)
+judge(answer_t *a, ctl_store_t *store, const ctl_opts_t *opts, char *input)
 {
     char                *value;
-    u_char               digest[NGX_SPOCR_DIGEST_LEN];
-    char                 hex[65];
+    char                 hex[CTL_HEX_LEN];
     ngx_str_t            header, key;
     ngx_spocr_token_e    code;
 
@@ -140,12 +139,10 @@ judge(answer_t *a, const ctl_doc_t *doc, const ctl_opts_t *opts, char *input)
 
     if (code == NGX_SPOCR_TOKEN_OK) {
         ctl_digest_hex((char *) key.data, key.len, hex);
-        (void) ngx_spocr_digest_parse((u_char *) hex, 64, digest);
+        a->record = store->ops->find(store, hex);
 
-        a->key = ngx_spocr_keys_find(doc->table, digest);
-
-        if (a->key) {
-            judge_key(a, doc, opts);
+        if (a->record) {
+            judge_known(a, store, opts);
 
         } else {
             a->status = 403;
@@ -219,31 +216,50 @@ static char *
 unknown_why(const ngx_str_t *key)
 {
     if (ngx_spocr_token_checksum_ok(key->data, key->len)) {
-        return ctl_text("no key of this file has this text; its checksum is "
-                        "right, so it was made by spocrctl: for another file, "
+        return ctl_text("no key has this text; its checksum is "
+                        "right, so it was made by spocrctl: for another store, "
                         "or its record is gone");
     }
 
     if (key->len == NGX_SPOCR_KEY_NEW_LEN) {
-        return ctl_text("no key of this file has this text; its checksum is "
+        return ctl_text("no key has this text; its checksum is "
                         "wrong, so it is probably mistyped");
     }
 
-    return ctl_text("no key of this file has this text; it has %zu characters, "
+    return ctl_text("no key has this text; it has %zu characters, "
                     "those that spocrctl makes have %d", key->len,
                     NGX_SPOCR_KEY_NEW_LEN);
 }
 
 
-static void
-judge_key(answer_t *a, const ctl_doc_t *doc, const ctl_opts_t *opts)
-{
-    char         *id;
-    ngx_str_t     scope;
+/* In Redis, a record may be what the gateway cannot read (C-8). */
 
-    id = ctl_text("%.*s", (int) a->key->id.len, a->key->id.data);
-    a->record = ctl_doc_key(doc, id);
-    free(id);
+static void
+judge_known(answer_t *a, ctl_store_t *store, const ctl_opts_t *opts)
+{
+    ctl_judged_t  judged;
+
+    store->ops->judge(store, a->record, &judged);
+
+    a->key = judged.key;
+    a->names = judged.names;
+
+    if (a->key) {
+        judge_key(a, opts);
+        return;
+    }
+
+    a->status = 503;
+    a->code = "service_unavailable";
+    a->reason = "invalid";
+    a->why = ctl_text("a record is not valid: %s", judged.why);
+}
+
+
+static void
+judge_key(answer_t *a, const ctl_opts_t *opts)
+{
+    ngx_str_t  scope;
 
     a->status = 403;
     a->code = "forbidden";
@@ -277,7 +293,7 @@ judge_key(answer_t *a, const ctl_doc_t *doc, const ctl_opts_t *opts)
         scope.len = strlen(opts->scope);
 
         if (!ngx_spocr_key_has_scope(a->key,
-                           ngx_spocr_keys_scope_find(doc->table, &scope)))
+                           ngx_spocr_keys_scope_find(a->names, &scope)))
         {
             a->code = "insufficient_scope";
             a->reason = "scope";
@@ -295,8 +311,7 @@ judge_key(answer_t *a, const ctl_doc_t *doc, const ctl_opts_t *opts)
 
 
 static void
-answer_text(const answer_t *a, const ctl_doc_t *doc,
-    const ngx_spocr_limits_t *directive)
+answer_text(const answer_t *a, const ngx_spocr_limits_t *directive)
 {
     int               level;
     char             *label;
@@ -328,7 +343,7 @@ answer_text(const answer_t *a, const ctl_doc_t *doc,
            a->key->tenant->plan ? (char *) a->key->tenant->plan->name.data
                                 : "-");
 
-    for (i = 0; (name = ngx_spocr_keys_limit_name_at(doc->table, i)); i++) {
+    for (i = 0; (name = ngx_spocr_keys_limit_name_at(a->names, i)); i++) {
         for (level = 0; level < 2; level++) {
             n = limit_of(a, i, level, directive, &from);
 
@@ -355,8 +370,7 @@ answer_text(const answer_t *a, const ctl_doc_t *doc,
 
 
 static void
-answer_json(const answer_t *a, const ctl_doc_t *doc,
-    const ngx_spocr_limits_t *directive)
+answer_json(const answer_t *a, const ngx_spocr_limits_t *directive)
 {
     int               level;
     char             *label;
@@ -389,7 +403,7 @@ answer_json(const answer_t *a, const ctl_doc_t *doc,
     limits = ctl_need(json_object());
     json_object_set_new(out, "limits", limits);
 
-    for (i = 0; (name = ngx_spocr_keys_limit_name_at(doc->table, i)); i++) {
+    for (i = 0; (name = ngx_spocr_keys_limit_name_at(a->names, i)); i++) {
         limit = ctl_need(json_object());
 
         for (level = 0; level < 2; level++) {
@@ -459,27 +473,4 @@ limit_of(const answer_t *a, ngx_uint_t name, bool uid,
     }
 
     return uid ? directive->uid : directive->key;
-}
-
-
-static uint32_t
-directive_limit(const char *option, const char *value, uint32_t otherwise)
-{
-    char           *end;
-    unsigned long   n;
-
-    if (value == NULL) {
-        return otherwise;
-    }
-
-    n = strtoul(value, &end, 10);
-
-    if (*value < '0' || *value > '9' || *end || n == 0
-        || n > NGX_SPOCR_LIMIT_MAX)
-    {
-        ctl_die(CTL_USAGE, "--%s must be a number from 1 to %d", option,
-                NGX_SPOCR_LIMIT_MAX);
-    }
-
-    return (uint32_t) n;
 }

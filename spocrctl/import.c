@@ -19,7 +19,8 @@
 
 typedef struct {
     const ctl_opts_t   *opts;
-    ctl_doc_t           doc;
+    json_t             *records;        /* of the keys */
+    json_t             *made;           /* ids that were made here */
     json_t             *imported;       /* [{"id":...,"uid":...}] */
     size_t              line;
     const char         *columns[COLUMNS_MAX];
@@ -27,6 +28,7 @@ typedef struct {
 } import_t;
 
 
+static void add_all(ctl_store_t *store, void *data);
 static void import_line(import_t *im, char *line, bool json);
 static void import_json(import_t *im, const char *line);
 static void import_csv(import_t *im, char *line);
@@ -68,8 +70,8 @@ ctl_key_import(const ctl_opts_t *opts)
     memset(&im, 0, sizeof(import_t));
     im.opts = opts;
     im.imported = ctl_need(json_array());
-
-    ctl_doc_edit(&im.doc, opts);
+    im.records = ctl_need(json_array());
+    im.made = ctl_need(json_object());
 
     json = opts->format && strcmp(opts->format, "json") == 0;
     line = NULL;
@@ -109,7 +111,7 @@ ctl_key_import(const ctl_opts_t *opts)
         ctl_die(CTL_USAGE, "stdin has no keys; nothing was changed");
     }
 
-    ctl_doc_save(&im.doc);
+    ctl_store_change(opts, add_all, &im);
 
     ctl_note(opts, "%zu keys imported", json_array_size(im.imported));
 
@@ -128,6 +130,24 @@ ctl_key_import(const ctl_opts_t *opts)
     json_decref(im.imported);
 
     ctl_change_done(opts);
+}
+
+
+static void
+add_all(ctl_store_t *store, void *data)
+{
+    size_t     i;
+    json_t    *record;
+    import_t  *im;
+
+    im = data;
+
+    json_array_foreach(im->records, i, record) {
+        store->ops->add_key(store, json_incref(record),
+                            json_object_get(im->made,
+                                            ctl_field_text(record, "id"))
+                            != NULL);
+    }
 }
 
 
@@ -332,7 +352,7 @@ csv_field(const import_t *im, json_t *record, const char *column,
 }
 
 
-/* Takes the record; fields not looked at here are ctl_doc_save()'s matter. */
+/* Takes the record; fields not looked at here are the store's matter. */
 
 static void
 import_add(import_t *im, json_t *record)
@@ -360,6 +380,7 @@ import_add(import_t *im, json_t *record)
     if (given == NULL) {
         id = ctl_id_make();
         json_object_set_new(record, "id", ctl_need(json_string(id)));
+        json_object_set_new(im->made, id, json_true());
         free(id);
 
     } else if (!json_is_string(given)) {
@@ -371,7 +392,7 @@ import_add(import_t *im, json_t *record)
                       "uid", json_object_get(record, "uid"));
 
     json_array_append_new(im->imported, ctl_need(entry));
-    json_array_append_new(im->doc.keys, record);
+    json_array_append_new(im->records, record);
 }
 
 

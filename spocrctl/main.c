@@ -1,6 +1,7 @@
 
 /*
- * spocrctl: the operators' command for the gateway's key file.
+ * spocrctl: the operators' command for the gateway's keys, in a file or in
+ * Redis, and for Redis itself.
  *
  * Here: which commands and options there are, and --help.  The tables below
  * are the only place that names them; the manual page is compared with
@@ -33,6 +34,15 @@ typedef struct {
 } opt_t;
 
 
+/* What a command works on. */
+
+typedef enum {
+    ON_ANY = 0,                     /* the key file, or Redis if that is said */
+    ON_REDIS,
+    ON_NOTHING
+} store_e;
+
+
 typedef struct {
     const char   *name;
     const char   *args;             /* "ID...", or "" */
@@ -40,6 +50,7 @@ typedef struct {
     void        (*run)(const ctl_opts_t *opts);
     int           min;
     int           max;
+    store_e       store;
 } command_t;
 
 
@@ -52,30 +63,45 @@ typedef struct {
 #define CHANGES       ",key create,key revoke,key rotate,key import,"         \
                       "tenant set,plan set,"
 #define SETS          ",key create,tenant set,plan set,"
+#define DIRECTIVE     ",explain,limits,"
 
 
 static const command_t  commands[] = {
     { "key create", "", "Make a key; its text is printed, once.",
-      ctl_key_create, 0, 0 },
-    { "key list", "", "List the keys.", ctl_key_list, 0, 0 },
-    { "key show", "ID", "Show a key's record.", ctl_key_show, 1, 1 },
-    { "key revoke", "ID...", "Refuse a key from the next reload on.",
-      ctl_key_revoke, 1, 1000 },
+      ctl_key_create, 0, 0, ON_ANY },
+    { "key list", "", "List the keys.", ctl_key_list, 0, 0, ON_ANY },
+    { "key show", "ID", "Show a key's record.", ctl_key_show, 1, 1, ON_ANY },
+    { "key revoke", "ID...", "Refuse a key from now on.",
+      ctl_key_revoke, 1, 1000, ON_ANY },
     { "key rotate", "ID", "Make a key in place of another, which works on for "
-      "a while.", ctl_key_rotate, 1, 1 },
+      "a while.", ctl_key_rotate, 1, 1, ON_ANY },
     { "key import", "", "Add existing keys, as texts or digests, from stdin.",
-      ctl_key_import, 0, 0 },
-    { "tenant set", "UID", "Make or change a tenant.", ctl_tenant_set, 1, 1 },
+      ctl_key_import, 0, 0, ON_ANY },
+    { "tenant set", "UID", "Make or change a tenant.", ctl_tenant_set, 1, 1,
+      ON_ANY },
     { "tenant show", "UID", "Show a tenant, its limits and its keys.",
-      ctl_tenant_show, 1, 1 },
-    { "tenant list", "", "List the tenants.", ctl_tenant_list, 0, 0 },
-    { "plan set", "NAME", "Make or change a plan.", ctl_plan_set, 1, 1 },
-    { "plan list", "", "List the plans.", ctl_plan_list, 0, 0 },
+      ctl_tenant_show, 1, 1, ON_ANY },
+    { "tenant list", "", "List the tenants.", ctl_tenant_list, 0, 0, ON_ANY },
+    { "plan set", "NAME", "Make or change a plan.", ctl_plan_set, 1, 1,
+      ON_ANY },
+    { "plan list", "", "List the plans.", ctl_plan_list, 0, 0, ON_ANY },
     { "explain", "", "Say what the gateway would do with the key on stdin, "
-      "and why.", ctl_explain, 0, 0 },
+      "and why.", ctl_explain, 0, 0, ON_ANY },
+    { "limits", "UID", "Say how much a uid and its keys have taken in the "
+      "windows of now.", ctl_limits, 1, 1, ON_REDIS },
     { "request", "REQUEST-ID", "Say when a request was, and find it in "
-      "access logs.", ctl_request, 1, 1 },
-    { NULL, NULL, NULL, NULL, 0, 0 }
+      "access logs.", ctl_request, 1, 1, ON_NOTHING },
+    { "doctor", "", "Say whether Redis is what the gateway needs.",
+      ctl_doctor, 0, 0, ON_REDIS },
+    { "redis install", "", "Load the functions that the gateway calls.",
+      ctl_redis_install, 0, 0, ON_REDIS },
+    { "redis acl", "", "Print the command that makes Redis' user for the "
+      "gateway.", ctl_redis_acl, 0, 0, ON_NOTHING },
+    { "redis import", "FILE", "Copy a key file's records to Redis.",
+      ctl_redis_import, 1, 1, ON_REDIS },
+    { "redis export", "FILE", "Copy the records of Redis to a new key file.",
+      ctl_redis_export, 1, 1, ON_REDIS },
+    { NULL, NULL, NULL, NULL, 0, 0, ON_ANY }
 };
 
 
@@ -109,13 +135,22 @@ static const opt_t  options[] = {
     { "limit", "NAME.LEVEL=N", "the same for a named limit: upload.key=10",
       LIST(limits), SETS },
     { "key-limit", "N", "what spocr_limit says there (default: 60)",
-      VALUE(key_limit), ",explain," },
+      VALUE(key_limit), DIRECTIVE },
     { "uid-limit", "N", "what spocr_limit says there (default: 600)",
-      VALUE(uid_limit), ",explain," },
+      VALUE(uid_limit), DIRECTIVE },
     { "scope", "NAME", "the scope that the location requires", VALUE(scope),
       ",explain," },
     { "log", "FILE", "an access log to search; may be repeated", LIST(logs),
       ",request," },
+
+    { "force", NULL, "replace what is there and looks otherwise",
+      FLAG(force), ",redis install,redis import,redis export," },
+    { "user", "NAME", "the user's name (default: spocr; of spocrctl: "
+      "spocrctl)", VALUE(user), ",redis acl," },
+    { "for", "WHOM", "gateway (default) or spocrctl", VALUE(whose),
+      ",redis acl," },
+    { "auto-load", NULL, "the gateway may load the functions by itself",
+      FLAG(auto_load), ",redis acl," },
 
     { "reload", NULL, "then test nginx's configuration and reload it",
       FLAG(reload), CHANGES },
@@ -126,6 +161,20 @@ static const opt_t  options[] = {
 
     { "file", "PATH", "the key file (default: $SPOCR_KEYS, or "
       CTL_DEFAULT_FILE ")", VALUE(file), ALL },
+    { "redis", "URL", "Redis instead of a file (default: $SPOCR_REDIS)",
+      VALUE(redis), ALL },
+    { "password-file", "PATH", "its first line is the password for Redis",
+      VALUE(password_file), ALL },
+    { "prefix", "TEXT", "what Redis' keys begin with (default: spocr:)",
+      VALUE(prefix), ALL },
+    { "ca", "PATH", "certificates to trust, for rediss:// (default: the "
+      "system's)", VALUE(ca), ALL },
+    { "cert", "PATH", "our certificate, for rediss://", VALUE(cert), ALL },
+    { "key", "PATH", "and its private key", VALUE(cert_key), ALL },
+    { "server-name", "NAME", "the name in Redis' certificate (default: the "
+      "host)", VALUE(server_name), ALL },
+    { "timeout", "TIME", "how long to wait for Redis (default: 5s)",
+      VALUE(timeout), ALL },
     { "json", NULL, "print JSON", FLAG(json), ALL },
     { "quiet", NULL, "no notes on stderr", FLAG(quiet), ALL },
     { "help", NULL, "this text", FLAG(help), ALL },
@@ -134,6 +183,7 @@ static const opt_t  options[] = {
 };
 
 
+static void choose_store(ctl_opts_t *opts, const command_t *command);
 static const command_t *parse(ctl_opts_t *opts, int argc, char **argv);
 static int parse_option(ctl_opts_t *opts, int argc, char **argv, int i,
     const opt_t **taken);
@@ -174,20 +224,58 @@ main(int argc, char **argv)
         help_all();
 
     } else {
-        if (opts.file == NULL) {
-            opts.file = getenv("SPOCR_KEYS");
-        }
-
-        if (opts.file == NULL || *opts.file == '\0') {
-            opts.file = CTL_DEFAULT_FILE;
-        }
-
+        choose_store(&opts, command);
         command->run(&opts);
     }
 
     ctl_say_done();
 
     return 0;
+}
+
+
+/*
+ * Where the records are.  An option is stronger than the environment, and two
+ * that contradict each other are no answer.
+ */
+
+static void
+choose_store(ctl_opts_t *opts, const command_t *command)
+{
+    const char  *file, *redis;
+
+    file = getenv("SPOCR_KEYS");
+    redis = getenv("SPOCR_REDIS");
+
+    file = (file && *file) ? file : NULL;
+    redis = (redis && *redis) ? redis : NULL;
+
+    if (command->store == ON_NOTHING || command->store == ON_REDIS) {
+        opts->redis = opts->redis ? opts->redis : redis;
+
+        if (command->store == ON_REDIS && opts->redis == NULL) {
+            ctl_die(CTL_USAGE, "%s is about Redis: say which, by --redis or "
+                    "$SPOCR_REDIS", command->name);
+        }
+
+        return;
+    }
+
+    if (opts->file && opts->redis) {
+        ctl_die(CTL_USAGE, "--file and --redis are two places: say one");
+    }
+
+    if (opts->file || opts->redis) {
+        return;
+    }
+
+    if (file && redis) {
+        ctl_die(CTL_USAGE, "$SPOCR_KEYS and $SPOCR_REDIS are two places: say "
+                "which, by --file or --redis");
+    }
+
+    opts->redis = redis;
+    opts->file = redis ? NULL : file ? file : CTL_DEFAULT_FILE;
 }
 
 
@@ -418,7 +506,8 @@ help_all(void)
     const command_t  *command;
 
     printf("usage: spocrctl COMMAND [options]\n\n"
-           "Keys, tenants and plans of the space-ocr gateway.\n\n"
+           "Keys, tenants and plans of the space-ocr gateway, and its Redis."
+           "\n\n"
            "commands:\n");
 
     for (command = commands; command->name; command++) {

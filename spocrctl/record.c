@@ -2,9 +2,9 @@
 /*
  * Records: options of the command line to fields, and fields to text.
  *
- * Called by the commands.  What a value may be is not repeated here:
- * ctl_doc_save() lets the gateway's own reader judge the whole document.  Only
- * what would be lost on the way there is checked.
+ * Called by the commands.  What a value may be is not repeated here: before a
+ * change is kept, the gateway's own reader judges it.  Only what would be lost
+ * on the way there is checked.
  */
 
 
@@ -31,26 +31,9 @@ ctl_name_check(const char *what, const char *name)
 }
 
 
-json_t *
-ctl_key_need(const ctl_doc_t *doc, const char *id)
-{
-    json_t  *key;
-
-    ctl_name_check("an id", id);
-
-    key = ctl_doc_key(doc, id);
-
-    if (key == NULL) {
-        ctl_die(CTL_FAILED, "%s: there is no key %s", doc->given, id);
-    }
-
-    return key;
-}
-
-
 /*
  * "key_" and 12 of 32 characters, none of which looks like another: 60 random
- * bits.  Should they ever meet an id that is there, ctl_doc_save() refuses it.
+ * bits, which nobody has had before.
  */
 
 char *
@@ -105,6 +88,29 @@ ctl_record_limits(json_t *record, const ctl_opts_t *opts, bool in_key)
     }
 
     json_decref(limits);
+}
+
+
+uint32_t
+ctl_directive_limit(const char *option, const char *value, uint32_t otherwise)
+{
+    char           *end;
+    unsigned long   n;
+
+    if (value == NULL) {
+        return otherwise;
+    }
+
+    n = strtoul(value, &end, 10);
+
+    if (*value < '0' || *value > '9' || *end || n == 0
+        || n > NGX_SPOCR_LIMIT_MAX)
+    {
+        ctl_die(CTL_USAGE, "--%s must be a number from 1 to %d", option,
+                NGX_SPOCR_LIMIT_MAX);
+    }
+
+    return (uint32_t) n;
 }
 
 
@@ -266,41 +272,6 @@ ctl_record_meta(json_t *record, const char *s)
 }
 
 
-const char *
-ctl_record_state(const ctl_doc_t *doc, const json_t *key)
-{
-    u_char                  digest[NGX_SPOCR_DIGEST_LEN];
-    const char             *hex;
-    const ngx_spocr_key_t  *entry;
-
-    hex = json_string_value(json_object_get(key, "sha256"));
-    entry = NULL;
-
-    if (hex && ngx_spocr_digest_parse((u_char *) hex, strlen(hex), digest)
-               == NGX_OK)
-    {
-        entry = ngx_spocr_keys_find(doc->table, digest);
-    }
-
-    if (entry == NULL) {
-        return "unknown";
-    }
-
-    switch (ngx_spocr_key_check(entry, ctl_now())) {
-    case NGX_SPOCR_KEY_OK:
-        return "active";
-    case NGX_SPOCR_KEY_IS_REVOKED:
-        return "revoked";
-    case NGX_SPOCR_KEY_IS_DISABLED:
-        return "disabled";
-    case NGX_SPOCR_KEY_IS_EXPIRED:
-        return "expired";
-    default:
-        return "unknown";
-    }
-}
-
-
 char *
 ctl_limits_text(const json_t *record)
 {
@@ -386,7 +357,7 @@ ctl_record_new_key(json_t *record, char *key)
 
 
 void
-ctl_digest_hex(const char *key, size_t len, char hex[65])
+ctl_digest_hex(const char *data, size_t len, char hex[CTL_HEX_LEN])
 {
     u_char               out[NGX_SPOCR_DIGEST_LEN];
     ngx_spocr_digest_t  *digest;
@@ -394,7 +365,7 @@ ctl_digest_hex(const char *key, size_t len, char hex[65])
     digest = ngx_spocr_digest_create();
 
     if (digest == NULL
-        || ngx_spocr_digest(digest, (const u_char *) key, len, out) != NGX_OK)
+        || ngx_spocr_digest(digest, (const u_char *) data, len, out) != NGX_OK)
     {
         ctl_die(CTL_FAILED, "SHA-256 does not work (OpenSSL)");
     }

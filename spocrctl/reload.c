@@ -1,9 +1,9 @@
 
 /*
- * After a change: nginx's test and its reload, or the note that it needs one.
+ * After a change of the file: nginx's test and its reload.
  *
- * Called by the commands that change the file.  Invariant: nginx is told to
- * reload only after its own test has succeeded; the new file stays either way.
+ * Called through ctl_change_done().  Invariant: nginx is told to reload only
+ * after its own test has succeeded; the new file stays either way.
  */
 
 
@@ -18,16 +18,8 @@ static int run_nginx(const ctl_opts_t *opts, const char *a, const char *b);
 
 
 void
-ctl_change_done(const ctl_opts_t *opts)
+ctl_reload(const ctl_opts_t *opts)
 {
-    ctl_say_done();
-
-    if (!opts->reload) {
-        ctl_note(opts, "the change acts when nginx is reloaded (--reload, or "
-                 "nginx -t && nginx -s reload)");
-        return;
-    }
-
     if (run_nginx(opts, "-q", "-t") != 0) {
         ctl_die(CTL_FAILED, "the key file is changed, but nginx -t failed: "
                 "nothing was reloaded");

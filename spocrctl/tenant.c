@@ -7,7 +7,15 @@
 #include "ctl.h"
 
 
-static json_t *keys_of(const ctl_doc_t *doc, const char *uid);
+typedef struct {
+    const ctl_opts_t   *opts;
+    json_t             *record;         /* as it was put */
+} change_t;
+
+
+static void tenant_set(ctl_store_t *store, void *data);
+static void plan_set(ctl_store_t *store, void *data);
+static json_t *keys_of(ctl_store_t *store, const char *uid);
 static void list_print(const ctl_opts_t *opts, const json_t *records,
     const char *title);
 static bool has_limits(const ctl_opts_t *opts);
@@ -16,22 +24,41 @@ static bool has_limits(const ctl_opts_t *opts);
 void
 ctl_tenant_set(const ctl_opts_t *opts)
 {
-    json_t      *tenants, *tenant;
-    ctl_doc_t    doc;
-    const char  *uid;
+    change_t  c;
 
-    uid = opts->args[0];
-    ctl_name_check("a uid", uid);
+    ctl_name_check("a uid", opts->args[0]);
 
-    ctl_doc_edit(&doc, opts);
+    memset(&c, 0, sizeof(change_t));
+    c.opts = opts;
 
-    tenants = ctl_doc_object(&doc, "tenants");
-    tenant = json_object_get(tenants, uid);
+    ctl_store_change(opts, tenant_set, &c);
 
-    if (tenant == NULL) {
-        tenant = ctl_need(json_object());
-        json_object_set_new(tenants, uid, tenant);
+    if (opts->json) {
+        ctl_say_json(json_pack("{s:s, s:O}", "uid", opts->args[0], "tenant",
+                               c.record));
+
+    } else {
+        printf("tenant %s set\n", opts->args[0]);
     }
+
+    ctl_change_done(opts);
+}
+
+
+static void
+tenant_set(ctl_store_t *store, void *data)
+{
+    json_t            *tenant;
+    change_t          *c;
+    const char        *uid;
+    const ctl_opts_t  *opts;
+
+    c = data;
+    opts = c->opts;
+    uid = opts->args[0];
+
+    tenant = store->ops->tenant(store, uid);
+    tenant = tenant ? json_incref(tenant) : ctl_need(json_object());
 
     if (opts->plan && strcmp(opts->plan, "none") == 0) {
         json_object_del(tenant, "plan");
@@ -39,7 +66,7 @@ ctl_tenant_set(const ctl_opts_t *opts)
     } else if (opts->plan) {
         ctl_name_check("--plan", opts->plan);
 
-        if (json_object_get(doc.plans, opts->plan) == NULL) {
+        if (store->ops->plan(store, opts->plan) == NULL) {
             ctl_die(CTL_FAILED, "there is no plan %s; spocrctl plan set %s "
                     "makes one", opts->plan, opts->plan);
         }
@@ -60,41 +87,33 @@ ctl_tenant_set(const ctl_opts_t *opts)
                             ctl_need(json_string(opts->status)));
     }
 
-    ctl_doc_save(&doc);
-
-    if (opts->json) {
-        ctl_say_json(json_pack("{s:s, s:O}", "uid", uid, "tenant", tenant));
-
-    } else {
-        printf("tenant %s set\n", uid);
-    }
-
-    ctl_change_done(opts);
+    c->record = json_incref(tenant);
+    store->ops->put_tenant(store, uid, tenant);
 }
 
 
 void
 ctl_tenant_show(const ctl_opts_t *opts)
 {
-    char        *limits;
-    size_t       i;
-    json_t      *tenant, *plan, *keys, *key;
-    ctl_doc_t    doc;
-    const char  *uid;
+    char         *limits;
+    size_t        i;
+    json_t       *tenant, *plan, *keys, *key;
+    const char   *uid;
+    ctl_store_t  *store;
 
     uid = opts->args[0];
     ctl_name_check("a uid", uid);
 
-    ctl_doc_read(&doc, opts);
+    store = ctl_store_open(opts);
 
-    tenant = json_object_get(doc.tenants, uid);
-    keys = keys_of(&doc, uid);
+    keys = keys_of(store, uid);
+    tenant = store->ops->tenant(store, uid);
 
     if (tenant == NULL && json_array_size(keys) == 0) {
-        ctl_die(CTL_FAILED, "%s: there is no tenant %s", doc.given, uid);
+        ctl_die(CTL_FAILED, "%s: there is no tenant %s", store->given, uid);
     }
 
-    plan = json_object_get(doc.plans, ctl_field_text(tenant, "plan"));
+    plan = store->ops->plan(store, ctl_field_text(tenant, "plan"));
 
     if (opts->json) {
         ctl_say_json(json_pack("{s:s, s:O?, s:O?, s:o}", "uid", uid,
@@ -132,7 +151,7 @@ ctl_tenant_show(const ctl_opts_t *opts)
 /* Copies of the records of a uid's keys, with their states. */
 
 static json_t *
-keys_of(const ctl_doc_t *doc, const char *uid)
+keys_of(ctl_store_t *store, const char *uid)
 {
     size_t       i;
     json_t      *key, *copy, *out;
@@ -140,11 +159,11 @@ keys_of(const ctl_doc_t *doc, const char *uid)
 
     out = ctl_need(json_array());
 
-    json_array_foreach(doc->keys, i, key) {
+    json_array_foreach(store->ops->keys(store), i, key) {
 
         if (strcmp(ctl_field_text(key, "uid"), uid) == 0) {
             copy = ctl_need(json_copy(key));
-            state = ctl_record_state(doc, key);
+            state = ctl_key_state(store, key);
             json_object_set_new(copy, "state", ctl_need(json_string(state)));
             json_array_append_new(out, copy);
         }
@@ -157,18 +176,17 @@ keys_of(const ctl_doc_t *doc, const char *uid)
 void
 ctl_tenant_list(const ctl_opts_t *opts)
 {
-    ctl_doc_t  doc;
+    ctl_store_t  *store;
 
-    ctl_doc_read(&doc, opts);
-    list_print(opts, doc.tenants, "UID");
+    store = ctl_store_open(opts);
+    list_print(opts, store->ops->tenants(store), "UID");
 }
 
 
 void
 ctl_plan_set(const ctl_opts_t *opts)
 {
-    json_t      *plans, *plan;
-    ctl_doc_t    doc;
+    change_t     c;
     const char  *name;
 
     name = opts->args[0];
@@ -184,28 +202,39 @@ ctl_plan_set(const ctl_opts_t *opts)
                 "--limit");
     }
 
-    ctl_doc_edit(&doc, opts);
+    memset(&c, 0, sizeof(change_t));
+    c.opts = opts;
 
-    plans = ctl_doc_object(&doc, "plans");
-    plan = json_object_get(plans, name);
-
-    if (plan == NULL) {
-        plan = ctl_need(json_object());
-        json_object_set_new(plans, name, plan);
-    }
-
-    ctl_record_limits(plan, opts, false);
-
-    ctl_doc_save(&doc);
+    ctl_store_change(opts, plan_set, &c);
 
     if (opts->json) {
-        ctl_say_json(json_pack("{s:s, s:O}", "name", name, "plan", plan));
+        ctl_say_json(json_pack("{s:s, s:O}", "name", name, "plan", c.record));
 
     } else {
         printf("plan %s set\n", name);
     }
 
     ctl_change_done(opts);
+}
+
+
+static void
+plan_set(ctl_store_t *store, void *data)
+{
+    json_t      *plan;
+    change_t    *c;
+    const char  *name;
+
+    c = data;
+    name = c->opts->args[0];
+
+    plan = store->ops->plan(store, name);
+    plan = plan ? json_incref(plan) : ctl_need(json_object());
+
+    ctl_record_limits(plan, c->opts, false);
+
+    c->record = json_incref(plan);
+    store->ops->put_plan(store, name, plan);
 }
 
 
@@ -219,10 +248,10 @@ has_limits(const ctl_opts_t *opts)
 void
 ctl_plan_list(const ctl_opts_t *opts)
 {
-    ctl_doc_t  doc;
+    ctl_store_t  *store;
 
-    ctl_doc_read(&doc, opts);
-    list_print(opts, doc.plans, "PLAN");
+    store = ctl_store_open(opts);
+    list_print(opts, store->ops->plans(store), "PLAN");
 }
 
 

@@ -61,9 +61,9 @@ $r = $ctl->raw('', '--version');
 like $r->{out}, qr/\Aspocrctl \d+\.\d+\.\d+\n\z/, '--version';
 $r = $ctl->raw('', '--help');
 works $r, '--help';
-my @names = $r->{out} =~ /^  ((?:key|tenant|plan) \w+|\w+)\b.*$/mg;
+my @names = $r->{out} =~ /^  ((?:key|tenant|plan|redis) \w+|\w+)\b.*$/mg;
 @names = grep { !/^--/ } @names;
-is @names, 13, 'it lists 13 commands';
+is @names, 19, 'it lists 19 commands';
 
 open my $f, '<', 'spocrctl/spocrctl.1' or die $!;
 my $man = do { local $/; <$f> };

@@ -37,7 +37,7 @@ sub import ($class, @) {
     strict->import;
     warnings->import;
     feature->import(':5.36');
-    delete @ENV{qw(SPOCR_KEYS)};
+    delete @ENV{qw(SPOCR_KEYS SPOCR_REDIS)};
     BAIL_OUT('spocrctl is missing: run make spocrctl')
         if !defined $PROGRAM || !-x $PROGRAM;
     $class->export_to_level(1, $class);
