@@ -40,6 +40,10 @@ typedef struct {
     ngx_spocr_redis_t            *redis;       /* NULL: no spocr_redis */
     ngx_uint_t                    redis_needed;    /* a location denies what
                                                 * Redis cannot count */
+    ngx_str_t                     redis_file;  /* where spocr_redis stands, */
+    ngx_uint_t                    redis_line;
+    ngx_str_t                     keys_file;   /* and spocr_keys */
+    ngx_uint_t                    keys_line;
     ngx_spocr_auth_main_conf_t    auth;
     ngx_spocr_limit_main_conf_t   limit;
     ngx_array_t                   logs;        /* of ngx_log_t *: error logs

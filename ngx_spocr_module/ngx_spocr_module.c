@@ -249,6 +249,9 @@ ngx_spocr_set_redis(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_spocr_main_conf_t *smcf = conf;
 
+    smcf->redis_file = cf->conf_file->file.name;
+    smcf->redis_line = cf->conf_file->line;
+
     return ngx_spocr_redis_set(cf, &smcf->redis);
 }
 
@@ -257,6 +260,9 @@ static char *
 ngx_spocr_set_keys(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
 {
     ngx_spocr_main_conf_t *smcf = conf;
+
+    smcf->keys_file = cf->conf_file->file.name;
+    smcf->keys_line = cf->conf_file->line;
 
     return ngx_spocr_auth_keys(cf, &smcf->auth);
 }

@@ -20,8 +20,8 @@ ngx_spocr_process_conf(ngx_conf_t *cf, ngx_spocr_main_conf_t *smcf)
 
     if (smcf->auth.redis && smcf->redis == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"spocr_keys redis\" needs \"spocr_redis\" in %V",
-                      &cf->conf_file->file.name);
+                      "\"spocr_keys redis\" needs \"spocr_redis\" in %V:%ui",
+                      &smcf->keys_file, smcf->keys_line);
         return NGX_ERROR;
     }
 
@@ -31,8 +31,8 @@ ngx_spocr_process_conf(ngx_conf_t *cf, ngx_spocr_main_conf_t *smcf)
 
     if (smcf->zone == NULL) {
         ngx_log_error(NGX_LOG_EMERG, cf->log, 0,
-                      "\"spocr_redis\" needs \"spocr_zone\" in %V",
-                      &cf->conf_file->file.name);
+                      "\"spocr_redis\" needs \"spocr_zone\" in %V:%ui",
+                      &smcf->redis_file, smcf->redis_line);
         return NGX_ERROR;
     }
 
