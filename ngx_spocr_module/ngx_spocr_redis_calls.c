@@ -155,13 +155,15 @@ ngx_spocr_redis_call(ngx_spocr_redis_t *redis, ngx_spocr_redis_call_t *call,
     calls->nlookups += entry->lookup;
     calls->bytes += entry->len;
 
-    if (budget < redis->timeout) {
+    if (budget < redis->timeout || calls->opening) {
+
+        /* the time that it waits for the first handshake is its own */
+
         ngx_add_timer(&entry->timer, budget);
     }
 
-    ngx_spocr_redis_calls_arm(calls);
-
-    if (calls->link->state == NGX_SPOCR_REDIS_LINK_READY) {
+    if (!calls->opening) {
+        ngx_spocr_redis_calls_arm(calls);
         ngx_spocr_redis_link_flush(calls->link);
     }
 

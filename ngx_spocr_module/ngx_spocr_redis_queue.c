@@ -50,6 +50,7 @@ ngx_spocr_redis_calls_ready(ngx_spocr_redis_link_t *link)
     ngx_spocr_redis_state(calls->redis, NGX_SPOCR_REDIS_STATE_READY);
 
     if (calls->n) {
+        ngx_spocr_redis_calls_arm(calls);
         ngx_spocr_redis_link_flush(link);
     }
 }
@@ -211,7 +212,7 @@ ngx_spocr_redis_calls_answer(ngx_spocr_redis_calls_t *calls,
 /*
  * What is waited for ends here, also what was not sent yet: there is no time
  * for another attempt.  Only while the first handshake is not decided calls
- * stay, and their timer with them.
+ * stay, each with a timer of its own.
  */
 
 static void
@@ -294,7 +295,9 @@ ngx_spocr_redis_calls_head(ngx_event_t *ev)
     ident = ev->data;
     calls = ident->data;
 
-    if (ngx_queue_empty(&calls->queue)) {
+    if (ngx_queue_empty(&calls->queue)
+        || calls->link->state != NGX_SPOCR_REDIS_LINK_READY)
+    {
         return;
     }
 
@@ -306,22 +309,10 @@ ngx_spocr_redis_calls_head(ngx_event_t *ev)
         return;
     }
 
-    if (calls->link->state == NGX_SPOCR_REDIS_LINK_READY) {
-        ngx_spocr_redis_link_why(calls->link, "no answer within %Mms",
-                                 calls->redis->timeout);
-        calls->link->lasting = 1;
-        ngx_spocr_redis_link_fail(calls->link);
-        return;
-    }
-
-    /* the handshake has taken too long for the first of those that wait */
-
-    if (entry->call) {
-        ngx_spocr_redis_count(calls->redis, NGX_SPOCR_REDIS_TOTAL_TIMEOUT);
-    }
-
-    ngx_spocr_redis_entry_end(entry, NGX_SPOCR_REDIS_AWAY, NULL);
-    ngx_spocr_redis_calls_arm(calls);
+    ngx_spocr_redis_link_why(calls->link, "no answer within %Mms",
+                             calls->redis->timeout);
+    calls->link->lasting = 1;
+    ngx_spocr_redis_link_fail(calls->link);
 }
 
 

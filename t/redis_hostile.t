@@ -137,7 +137,7 @@ my @lies = (
         ['deep modules', { say => "*2\r\n+modules\r\n" . "*1\r\n" x 50 }],
         ['two answers', { say => '%H%H' }],
         ['an error with the password',
-         { say => "-ERR unknown command `HELLO`, with args: `2`, `s3cret`\r\n" }],
+         { say => "-ERR unknown command `HELLO`, args: `2`, `s3cret`\r\n" }],
         ['an endless answer', { say => "*1\r\n" x 1000, endless => 1 }],
     )),
     (map { my ($name, @lie) = @$_; ["$name to the first call",
