@@ -576,5 +576,12 @@ ngx_spocr_redis_secure(ngx_conf_t *cf, ngx_spocr_redis_t *redis,
     redis->key = params->key;
     redis->server_name = params->server_name;
 
-    return ngx_spocr_redis_tls_set(cf, redis);
+    if (ngx_spocr_redis_tls_set(cf, redis) != NGX_CONF_OK) {
+
+        /* OpenSSL's reason is in the log, without the place */
+
+        return ngx_spocr_redis_bad(cf, "TLS to Redis cannot be prepared");
+    }
+
+    return NGX_CONF_OK;
 }
