@@ -303,18 +303,19 @@ sub _conf_module ($self, $upstream) {
     return $self->_gateway('module', $upstream, 'file=' . $self->_key_file);
 }
 
-# A longer timeout than by default: a machine that is busy for a moment must
-# not make the gateway count by itself.
+# Longer times than by default: a machine that is busy for a moment, or a
+# gateway under valgrind, must not make it count by itself.
+sub _redis ($self) {
+    return "spocr_redis @{[$self->redis->url]} timeout=2s connect_timeout=2s;";
+}
+
 sub _conf_limits ($self, $upstream) {
     return $self->_gateway('limits', $upstream, 'file=' . $self->_key_file,
-                           'spocr_redis ' . $self->redis->url
-                           . ' timeout=2s;');
+                           $self->_redis);
 }
 
 sub _conf_keys ($self, $upstream) {
-    return $self->_gateway('keys', $upstream, 'redis',
-                           'spocr_redis ' . $self->redis->url
-                           . ' timeout=2s;');
+    return $self->_gateway('keys', $upstream, 'redis', $self->_redis);
 }
 
 sub _conf_away ($self, $upstream) {
