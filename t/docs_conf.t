@@ -34,10 +34,11 @@ is join(' ', $packages =~ /^\| `([\w-]+)`/gm),
 my $help = `build/spocrctl --help`;
 for my $path ('README.md', glob 'docs/*.md') {
     my $text = slurp($path);
-    my @lines = map { split /\n/ } $text =~ /^```\n(.*?)^```/gms;
+    my @lines = map { split /\n/, s/\\\n *//gr }
+                    $text =~ /^```(?:sh)?\n(.*?)^```/gms;
 
-    for (map { /^(?:\w+=\$\()?(spocrctl [^#)<]*)/ ? $1 : () } @lines) {
-        my ($command) = /^spocrctl ((?:key|tenant|plan) \w+|explain|request)/;
+    for (map { /^[^#]*?\b(spocrctl [a-z][^#)<>]*)/ ? $1 : () } @lines) {
+        my ($command) = /^spocrctl ((?:key|tenant|plan|redis) \w+|\w+)/;
         like $help, qr/^  \Q$command\E /m, "$path: $command";
 
         my $options = `build/spocrctl $command --help`;

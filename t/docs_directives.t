@@ -29,8 +29,8 @@ for my $row ($table =~ /\{ (ngx_string\("spocr\w*"\),.*?) \}/gs) {
         context => join(', ', map {
             $flag{"NGX_HTTP_$_->[0]_CONF"} ? $_->[1] : ()
         } ['MAIN', 'http'], ['SRV', 'server'], ['LOC', 'location']),
-        args => (map { $flag{"NGX_CONF_$_"} ? $_ : () }
-                     qw(FLAG NOARGS TAKE1 1MORE))[0],
+        args => join('|', map { $flag{"NGX_CONF_$_"} ? $_ : () }
+                              qw(FLAG NOARGS TAKE1 TAKE12 TAKE1234 1MORE)),
         field => $row =~ /offsetof\(ngx_spocr_loc_conf_t,\s*([\w.]+)\)/
                  ? "$1" : '',
         enum => $row =~ /&(\w+)/ ? "$1" : '',
@@ -61,7 +61,18 @@ sub default_of ($name, $c) {
     }
     if ($c->{enum}) {
         my %word = reverse enumeration($c->{enum});
-        return "$name $word{fallback($c->{field})};";
+        my $value = fallback($c->{field});
+        return "$name $word{$value};" if $word{$value};
+    }
+    if ($name eq 'spocr_limit_store') {
+        my ($with, $without) = map { lc } $module =~
+            /redis\s+\?\s+NGX_SPOCR_LIMIT_STORE_(\w+)
+             \s+:\s+NGX_SPOCR_LIMIT_STORE_(\w+)/x;
+        return "$with where spocr_redis is set, else $without";
+    }
+    if ($name eq 'spocr_limit_on_error') {
+        my ($word) = map { lc } fallback('limit.on_error') =~ /_([A-Z]+)$/;
+        return "$name $word;";
     }
     if ($name eq 'spocr_limit') {
         my ($key, $uid, $ms) = map {
@@ -105,8 +116,9 @@ for my $name (sort @order) {
 
     if ($c->{args} eq 'FLAG') {
         is $one, "$name on | off;", "$name: its syntax";
-    } elsif ($c->{args} eq 'NOARGS') {
-        is $one, "$name;", "$name: its syntax";
+    } elsif ($c->{args} =~ /^NOARGS/) {
+        like $one, $c->{args} eq 'NOARGS' ? qr/^$name;$/ : qr/^$name \[\w+\];$/,
+             "$name: its syntax";
     } elsif ($c->{enum}) {
         my @words = enumeration($c->{enum});
         is $one, "$name " . join(' | ', @words[grep { $_ % 2 == 0 }

@@ -36,11 +36,13 @@ sub statuses ($file, $array) {
 
 for (['$spocr_auth_status', 'ngx_spocr_auth.c', 'ngx_spocr_auth_statuses'],
      ['$spocr_limit_status', 'ngx_spocr_limit.c',
-      'ngx_spocr_limit_statuses'])
+      'ngx_spocr_limit_statuses'],
+     ['$spocr_limit_source', 'ngx_spocr_limit.c',
+      'ngx_spocr_limit_sources'])
 {
     my ($variable, $file, $array) = @$_;
     my @values = statuses($file, $array);
-    cmp_ok scalar @values, '>', 5, "$variable: its values are found";
+    cmp_ok scalar @values, '>', 3, "$variable: its values are found";
     is join(' ', sort(names("`$variable`:"))), join(' ', @values),
        "$variable: each value has its row";
 }
@@ -52,7 +54,8 @@ $t->start(<<'EOF');
 events {}
 http { %%HTTP%% spocr_zone zone=z:64k;
        server { listen 127.0.0.1:%%PORT_1%%;
-                location / { spocr_status json; } } }
+                location / { spocr_status json; } }
+       spocr_redis redis://127.0.0.1:%%PORT_2%%; spocr_keys redis; }
 EOF
 my $status = $t->get('/')->json;
 my @members = map {
@@ -62,8 +65,13 @@ my @members = map {
 is join(' ', sort(names('`spocr_status json` shows'))),
    join(' ', sort @members), 'each member of the status page has its row';
 
-my ($outcomes) = $page =~ /^\| `requests` \| (.*)/m;
-is join(' ', sort $outcomes =~ /`(\w+)`/g),
-   join(' ', sort keys %{ $status->{requests} }), 'and so has each outcome';
+# and so has what they hold
+for my $member (qw(requests redis_calls redis_links key_lookups key_records
+                   redis_workers))
+{
+    my ($row) = $page =~ /^\| `$member` \| (.*)/m;
+    is join(' ', sort(($row // '') =~ /`(\w+)`/g)),
+       join(' ', sort keys %{ $status->{$member} }), "$member: all of them";
+}
 
 $t->done;

@@ -25,6 +25,7 @@ sub blocks ($section, $kind) {
 sub site ($text) {
     return $text =~ s/127\.0\.0\.1:8080/127.0.0.1:%%PORT_1%%/gr
                  =~ s/127\.0\.0\.1:9000/%%BACKEND%%/gr
+                 =~ s{redis://127\.0\.0\.1:6379}{%%REDIS%%}gr
                  =~ s{/etc/spocr/}{%%DIR%%/}gr
                  =~ s{/var/log/nginx/}{%%DIR%%/}gr;
 }
@@ -39,7 +40,8 @@ sub conf ($section) {
 sub run ($t, $text) {
     my $dir = $t->dir;
     my $program = abs_path(($ENV{B} // 'build') . '/spocrctl');
-    $text =~ s{/etc/nginx/conf\.d/}{$dir/}g;
+    $text =~ s{/etc/(?:nginx/conf\.d|spocr)/}{$dir/}g;
+    $text =~ s{redis://127\.0\.0\.1:6379}{$t->redis->url}ge;
     $text =~ s{^(\s*)spocrctl }{$1$program }gm;
     local $ENV{SPOCR_KEYS} = "$dir/keys.json";
     return $t->command('sh', '-euc', $text);
@@ -177,5 +179,29 @@ is_error $r[60], 429, 'rate_limited', 'after: then no more',
     details => $r[60]->json->{details};
 cmp_ok $r[60]->json->{details}{retryAfterSec}, '>=', 1,
     'after: and for how long';
+
+
+# -- 4. several nodes
+
+for my $command (blocks('4. Several nodes', 'sh')) {
+    my ($exit, $out) = run($t, $command);
+    is $exit, 0, 'a command of the fourth step' or diag $out;
+}
+
+# C-16
+my $several = conf('4. Several nodes');
+ok $t->reload($several), 'several: a reload';
+my $node = $t->node;
+$node->start($several);
+
+@r = in_window(60_000, sub {
+    my @c = ($t->conn, $node->conn);
+    return map { $c[$_ % 2]->request(GET => '/x', key => $made) } 1 .. 70;
+});
+is scalar(grep { $_->status == 200 } @r), 60, 'several: sixty on two nodes';
+is_error $r[-1], 429, 'rate_limited', 'several: then no more',
+    details => $r[-1]->json->{details};
+%sent = sent($node->get('/x', key => $acme2));
+is $sent{'x-uid'}, 'u_acme', 'several: the keys are the same';
 
 $t->done;
