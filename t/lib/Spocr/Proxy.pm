@@ -126,7 +126,7 @@ sub _serve ($listen, $control, $to) {
         my %writable = map { $_ => 1 } @{ $w // [] };
         _obey($s) if $readable{$control};
         _welcome($s) if $readable{$listen};
-        for my $way (@ways) {
+        for my $way (grep { !$_->{gone} } @ways) {
             _take($s, $way) if $readable{ $way->{from} } && !$way->{end};
             _give($s, $way) if $writable{ $way->{to} };
         }
@@ -227,8 +227,11 @@ sub _bury ($s) {
             $pair->{broken} = 1;
         }
         if ($pair->{broken}) {
-            close $_->{from} for @$pair{qw(up down)};
-            delete $_->{pair} for @$pair{qw(up down)};
+            for my $way (@$pair{qw(up down)}) {
+                close $way->{from};
+                delete $way->{pair};
+                $way->{gone} = 1;
+            }
         }
         !$pair->{broken};
     } @{ $s->{pairs} };
