@@ -50,7 +50,10 @@ http {
 }
 EOC
 
-sub links { scalar grep { $_->{cmd} ne 'client|list' } eval { $redis->clients } }
+sub links {
+    return scalar grep { $_->{cmd} ne 'client|list' }
+                  eval { $redis->clients };
+}
 sub open_files {
     return join ' ', map { scalar(() = glob "/proc/$_/fd/*") }
                      sort { $a <=> $b } $t->workers;
