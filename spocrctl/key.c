@@ -155,7 +155,7 @@ ctl_key_list(const ctl_opts_t *opts)
 {
     char         *limits;
     size_t        i;
-    json_t       *key, *out;
+    json_t       *keys, *key, *out;
     const char   *state;
     ctl_store_t  *store;
 
@@ -174,6 +174,7 @@ ctl_key_list(const ctl_opts_t *opts)
     }
 
     store = ctl_store_open(opts);
+    keys = store->ops->keys(store);
 
     out = ctl_need(json_array());
 
@@ -182,7 +183,7 @@ ctl_key_list(const ctl_opts_t *opts)
                "EXPIRES", "LIMITS", "NAME");
     }
 
-    json_array_foreach(store->ops->keys(store), i, key) {
+    json_array_foreach(keys, i, key) {
 
         if (opts->uid && strcmp(ctl_field_text(key, "uid"), opts->uid) != 0) {
             continue;

@@ -346,7 +346,8 @@ tls_handshake(ctl_socket_t *s, const ctl_place_t *place)
 
     while ((rc = SSL_connect(s->ssl)) != 1) {
         if (!tls_again(s, rc)) {
-            return false;
+            return strncmp(s->why, "TLS", 3) == 0 ? false
+                   : failed(s, ctl_text("TLS: %s", s->why));
         }
     }
 

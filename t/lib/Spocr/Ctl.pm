@@ -4,10 +4,12 @@
 #   use Spocr::Ctl;                # also: v5.36's strictness, Test::More
 #
 #   my $ctl = Spocr::Ctl->new;     # an empty folder, no key file
+#   my $ctl = Spocr::Ctl->new(redis => $url);   # the same commands on Redis
 #   my $r = $ctl->run('key', 'create', '--uid', 'u_1');
 #   $r->{code}, $r->{out}, $r->{err}
 #   my $r = $ctl->run_with("text for stdin", ARGS);
 #   my $data = $ctl->json(ARGS);   # with --json; dies unless it exits with 0
+#   $ctl->secret(NAME, TEXT)       # a file of mode 0600, by its path
 #   $ctl->dir, $ctl->path          # the folder, and keys.json in it
 #   $ctl->text, $ctl->data         # the key file as it stands
 #   $ctl->write(TEXT)              # writes it, mode 0640
@@ -43,9 +45,9 @@ sub import ($class, @) {
     $class->export_to_level(1, $class);
 }
 
-sub new ($class) {
+sub new ($class, %o) {
     my $dir = File::Temp->newdir('spocr-ctl-XXXXXX', TMPDIR => 1);
-    return bless { dir => $dir, path => "$dir/keys.json" }, $class;
+    return bless { dir => $dir, path => "$dir/keys.json", %o }, $class;
 }
 
 sub dir ($self) { "$self->{dir}" }
@@ -53,10 +55,12 @@ sub path ($self) { $self->{path} }
 sub run ($self, @args) { $self->run_with('', @args) }
 
 sub run_with ($self, $stdin, @args) {
-    return $self->raw($stdin, '--file', $self->path, @args);
+    my @where = defined $self->{redis} ? ('--redis', $self->{redis})
+                                       : ('--file', $self->path);
+    return $self->raw($stdin, @where, @args);
 }
 
-# Without --file.
+# Without --file or --redis.
 sub raw ($self, $stdin, @args) {
     open my $in, '+>', undef or die "temporary file: $!";
     print $in $stdin;
@@ -95,6 +99,15 @@ sub write ($self, $text) {
     print $f $text;
     close $f or die $self->path . ": $!";
     chmod 0640, $self->path;
+}
+
+sub secret ($self, $name, $text) {
+    my $path = $self->dir . "/$name";
+    open my $f, '>:raw', $path or die "$path: $!";
+    chmod 0600, $path;
+    print $f $text;
+    close $f or die "$path: $!";
+    return $path;
 }
 
 sub fails ($r, $code, $re, $name) {
