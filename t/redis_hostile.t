@@ -1,6 +1,6 @@
 # A Redis that lies: whatever it says, a client gets the answer that the policy
 # gives it, in time; no worker dies, none grows, and all is well again when
-# Redis is (C-19, C-34).
+# Redis is (C-19).
 
 use lib 't/lib';
 use Spocr::Test;
