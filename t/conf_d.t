@@ -14,7 +14,9 @@ $t->keyfile(keys => {
 });
 $t->certificate('api', 'api.example.com');
 $t->backend;
-my $redis = $t->redis(unix => 1);
+my $redis = $t->redis(unix => 1, tls => 1);
+$t->file('redis-password', "of the gateway\n");
+chmod 0600, "$dir/redis-password";
 
 sub slurp ($path) {
     open my $in, '<:raw', $path or die "$path: $!\n";
@@ -32,6 +34,8 @@ sub adjusted ($text) {
     $text =~ s/listen \[::\]:443\b/'listen [::1]:' . $t->port(4)/ge;
     $text =~ s{/run/spocr-backend/backend\.sock}{$sock}g;
     $text =~ s{/run/redis/redis-server\.sock}{${\ $redis->path}}g;
+    $text =~ s{redis\.example\.com:6379}{'127.0.0.1:' . $redis->tls_port}ge;
+    $text =~ s{/etc/ssl/certs/ca-certificates\.crt}{${\ $redis->ca}}g;
     $text =~ s{/etc/spocr/}{$dir/}g;
     $text =~ s{/etc/nginx/spocr\b}{$dir/spocr}g;
     $text =~ s{/var/log/nginx/}{$dir/}g;
@@ -57,6 +61,10 @@ sub page ($http) {
 
 deploy();
 
+# As examples/fleet.conf says: its keys stand in place of the file.
+$t->file('spocr/elsewhere.conf',
+    slurp("$dir/spocr/spocr.conf") =~ s/^spocr_keys .*//mr);
+
 # Each file in the context that it names, beside spocr.conf, which gives the
 # others what they need and includes http.conf itself.
 
@@ -70,8 +78,10 @@ for my $file (@files) {
         if $file eq 'storage.conf';
     $lines = "server { listen 127.0.0.1:%%PORT_5%%; $lines }"
         if $context ne 'http';
+    $lines = "include spocr/elsewhere.conf; $lines"
+        if $file eq 'examples/fleet.conf';
     $lines = "include spocr/spocr.conf; $lines"
-        if $file !~ /^(?:spocr|http)\.conf$/;
+        if $file !~ /^(?:spocr|http|examples\/fleet)\.conf$/;
 
     my ($exit, $out) = $t->config_test(page(
         $file eq 'http.conf' ? "spocr_keys file=$dir/keys.json;"
@@ -229,5 +239,29 @@ for my $http ('--http1.1', '--http2') {
 
 isnt $t->curl('-k', 'https://127.0.0.1:' . $t->port(3) . '/')->{exit}, 0,
     'no handshake for other names';
+
+# a node of a fleet, whose Redis was made ready as fleet.conf says
+sub ctl (@args) {
+    my @lines = `build/spocrctl --quiet --redis ${\ $redis->url} @args`;
+    is $?, 0, "spocrctl $args[0]";
+    return @lines;
+}
+
+ctl('redis install');
+ctl("redis import $dir/keys.json");
+my ($acl) = ctl("redis acl --password-file $dir/redis-password");
+is $redis->do(split ' ', $acl), 'OK', 'the user of the gateway';
+ok $t->reload(page('include spocr/elsewhere.conf;'
+    . ' include spocr/examples/fleet.conf;')), 'a node of a fleet';
+
+sub soon ($status) {
+    return wait_for(sub { $t->get('/nothing', %key)->status == $status });
+}
+
+ok soon(404), 'a key that stands in Redis';
+ctl('key revoke key_all');
+ok soon(403), 'and no more';                                       # C-10
+is_error $t->get('/nothing', key => $t->key('read')), 404, 'not_found',
+    'the others stay';
 
 $t->done;
