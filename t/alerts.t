@@ -106,57 +106,57 @@ is join(' ', $table =~ /^\| `(\w+)` \|/gm), join(' ', @alerts),
 
 # What a healthy node shows, by the minute.
 my %healthy = (
-    'build_info{version="1"}' => '1x200',
-    'zone_counters' => '1000x200',
-    'zone_counters_live' => '100x200',
-    'requests_total{outcome="allowed"}' => '0+6000x200',
-    'errors_total{code="internal_error"}' => '0x200',
-    'errors_total{code="service_unavailable"}' => '3x200',
-    'errors_total{code="bad_gateway"}' => '0+6x200',
-    'errors_total{code="gateway_timeout"}' => '0x200',
-    'errors_total{code="rate_limited"}' => '0+600x200',
-    'limit_total{status="UNAVAILABLE"}' => '0x200',
-    'limit_total{status="BYPASSED"}' => '0x200',
-    'limit_source_total{source="redis"}' => '0+6000x200',
-    'limit_source_total{source="fallback"}' => '7x200',
-    'auth_total{status="UNAVAILABLE"}' => '2x200',
-    'auth_total{status="UNKNOWN"}' => '0+90x200',
-    'auth_total{status="EXPIRED"}' => '0x200',
-    'key_records_total{result="bad"}' => '1x200',
-    'redis_workers{state="ready"}' => '2x200',
-    'redis_workers{state="away"}' => '0x200',
-    'redis_subscribed' => '1x200',
-    'redis_links_total{event="closed"}' => '0x160 2x40',
-    'redis_seconds_bucket{le="0.001"}' => '0+6000x200',
-    'redis_seconds_bucket{le="0.064"}' => '0+6000x200',
-    'redis_seconds_bucket{le="+Inf"}' => '0+6000x200',
+    'build_info{version="1"}' => '1x130',
+    'zone_counters' => '1000x130',
+    'zone_counters_live' => '100x130',
+    'requests_total{outcome="allowed"}' => '0+6000x130',
+    'errors_total{code="internal_error"}' => '0x130',
+    'errors_total{code="service_unavailable"}' => '3x130',
+    'errors_total{code="bad_gateway"}' => '0+6x130',
+    'errors_total{code="gateway_timeout"}' => '0x130',
+    'errors_total{code="rate_limited"}' => '0+600x130',
+    'limit_total{status="UNAVAILABLE"}' => '0x130',
+    'limit_total{status="BYPASSED"}' => '0x130',
+    'limit_source_total{source="redis"}' => '0+6000x130',
+    'limit_source_total{source="fallback"}' => '7x130',
+    'auth_total{status="UNAVAILABLE"}' => '2x130',
+    'auth_total{status="UNKNOWN"}' => '0+90x130',
+    'auth_total{status="EXPIRED"}' => '0x130',
+    'key_records_total{result="bad"}' => '1x130',
+    'redis_workers{state="ready"}' => '2x130',
+    'redis_workers{state="away"}' => '0x130',
+    'redis_subscribed' => '1x130',
+    'redis_links_total{event="closed"}' => '0x90 2x40',
+    'redis_seconds_bucket{le="0.001"}' => '0+6000x130',
+    'redis_seconds_bucket{le="0.064"}' => '0+6000x130',
+    'redis_seconds_bucket{le="+Inf"}' => '0+6000x130',
 );
 
-# What each rule has to see, on one of two nodes, after two hours of health.
+# What each rule has to see, on one of two nodes, after 80 minutes of health.
 my %ill = (
     SpocrOwnErrors => { 'errors_total{code="internal_error"}' =>
-                            '0x166 1x50' },
+                            '0x96 1x50' },
     SpocrBackendErrors => { 'errors_total{code="gateway_timeout"}' =>
-                                '0x150 0+120x60' },
-    SpocrZoneNearlyFull => { 'zone_counters_live' => '100x150 501x60' },
+                                '0x80 0+120x60' },
+    SpocrZoneNearlyFull => { 'zone_counters_live' => '100x80 501x60' },
     SpocrNotCounted => { 'limit_total{status="BYPASSED"}' =>
-                             '0x150 0+1x60' },
+                             '0x80 0+1x60' },
     SpocrKeyStoreFails => { 'auth_total{status="UNAVAILABLE"}' =>
-                                '2x150 2+1x60' },
+                                '2x80 2+1x60' },
     SpocrRecordMalformed => { 'key_records_total{result="bad"}' =>
-                                  '1x150 1+1x60' },
+                                  '1x80 1+1x60' },
     SpocrKeysGuessed => { 'auth_total{status="UNKNOWN"}' =>
-                              '0+90x150 13500+900x60' },
-    SpocrKeysExpired => { 'auth_total{status="EXPIRED"}' => '0x150 0+5x60' },
-    SpocrRedisAway => { 'redis_workers{state="away"}' => '0x150 1x60',
-                        'redis_workers{state="ready"}' => '2x150 1x60' },
+                              '0+90x80 7200+900x60' },
+    SpocrKeysExpired => { 'auth_total{status="EXPIRED"}' => '0x80 0+5x60' },
+    SpocrRedisAway => { 'redis_workers{state="away"}' => '0x80 1x60',
+                        'redis_workers{state="ready"}' => '2x80 1x60' },
     SpocrFallback => { 'limit_source_total{source="fallback"}' =>
-                           '7x150 7+1x60' },
+                           '7x80 7+1x60' },
     SpocrRedisSlow => { 'redis_seconds_bucket{le="0.001"}' =>
-                            '0+6000x150 900000+5000x60' },
+                            '0+6000x80 480000+5000x60' },
     SpocrRedisLinkUnstable => { 'redis_links_total{event="closed"}' =>
-                                    '0x150 0+3x60' },
-    SpocrSubscriberLost => { 'redis_subscribed' => '1x150 0x60' },
+                                    '0x80 0+3x60' },
+    SpocrSubscriberLost => { 'redis_subscribed' => '1x80 0x60' },
     SpocrGatewayGone => undef,                  # nothing at all is scraped
 );
 is join(' ', sort keys %ill), join(' ', sort @alerts), 'each rule is tried';
@@ -177,7 +177,7 @@ sub case ($name, $series, @firing) {
         promql_expr_test => [{
             expr => 'group by (alertname, instance) '
                     . '(ALERTS{alertstate="firing"})',
-            eval_time => '170m',
+            eval_time => '100m',
             exp_samples => [map { { labels => $_, value => 1 } } @firing],
         }],
     };
@@ -189,7 +189,7 @@ for my $alert (grep { $ill{$_} } @alerts) {
                       qq({alertname="$alert",instance="a"}));
 }
 push @cases, case('nothing is scraped',
-    [{ series => 'up', values => '0x200' }],
+    [{ series => 'up', values => '0x130' }],
     '{alertname="SpocrGatewayGone"}');
 
 # one to a file, so that a failure names its rule
