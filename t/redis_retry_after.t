@@ -39,7 +39,7 @@ http {
     }
 }
 EOC
-my @nodes = ($t, $t->node(faketime => 30), $t->node(faketime => -30));
+my @nodes = ($t, $t->node(clock => 30), $t->node(clock => -30));
 for my $node (@nodes) {
     $node->file('page', 'x');
     $node->start($conf);

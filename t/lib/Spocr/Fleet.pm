@@ -62,7 +62,7 @@ my @quiet = map { "quiet$_" } 1 .. 10;
 my @across = map { "across$_" } 1 .. 12;
 
 sub new ($class, @skews) {
-    my $t = Spocr::Test->new(faketime => shift @skews);
+    my $t = Spocr::Test->new(clock => shift(@skews) || undef);
 
     $t->keyfile(keys => {
         (map { ($_ => { uid => "u_$_" }) } @alone, @across),
@@ -70,7 +70,7 @@ sub new ($class, @skews) {
         (map { ($_ => { uid => 'u_one' }) } @noisy, @quiet),
     });
 
-    my @nodes = ($t, map { $t->node(faketime => $_) } @skews);
+    my @nodes = ($t, map { $t->node(clock => $_ || undef) } @skews);
     $_->file('page', 'x') for @nodes;
     $_->start($conf) for @nodes;
     return bless { t => $t, nodes => \@nodes }, $class;

@@ -29,8 +29,9 @@
 # Spocr::Backend) and %%REDIS%% (the URL of a private Redis, see Spocr::Redis),
 # which are started where these words occur.
 #
-# new() and node() take faketime => SECONDS, by which that nginx' wall clock is
+# new() and node() take clock => SECONDS, by which that nginx' wall clock is
 # ahead of (or, negative, behind) the machine's; its monotonic clock is true.
+# $t->clock(SECONDS) steps it, also while nginx runs, where new() had a clock.
 #
 # The nginx that runs is SPOCR_NGINX (default /usr/sbin/nginx) with the module
 # SPOCR_MODULE (default build/ngx_spocr_module.so; empty: built in).
@@ -117,10 +118,11 @@ sub new ($class, %o) {
         killed => {}, nginx => $o{nginx} // $ENV{SPOCR_NGINX}
                                         // '/usr/sbin/nginx',
         module => $o{module} // ($module eq '' ? '' : abs_path($module)),
-        owner => $$, faketime => $o{faketime}, shared => "$dir",
+        owner => $$, clock => defined $o{clock}, shared => "$dir",
     }, $class;
 
     die "$module is missing: run make\n" if !defined $self->{module};
+    $self->clock($o{clock}) if $self->{clock};
     push @live, $self;
     return $self;
 }
@@ -206,22 +208,27 @@ sub start ($self, $conf) {
 # What gives nginx another wall clock.  Its workers keep only those variables
 # of the environment that the configuration names.
 sub _clock ($self) {
-    return {} if !$self->{faketime};
+    return {} if !$self->{clock};
 
     my ($library) = glob '/usr/lib/*/faketime/libfaketimeMT.so.1'
         or die "libfaketime is missing: run tools/deps test\n";
     return {
         LD_PRELOAD => $library,
-        FAKETIME => sprintf('%+d', $self->{faketime}),
+        FAKETIME_TIMESTAMP_FILE => "$self->{path}/clock",
+        FAKETIME_NO_CACHE => 1,
         FAKETIME_DONT_FAKE_MONOTONIC => 1,
         FAKETIME_DISABLE_SHM => 1,
     };
 }
 
+sub clock ($self, $seconds) {
+    $self->file('clock', sprintf "%+d\n", $seconds);
+}
+
 # Where the sanitizers of an instrumented nginx write, and that pcre's tables
 # (once per cycle, nginx's own) are no leak.
 sub _sanitizers ($self, @more) {
-    push @more, 'verify_asan_link_order=0' if $self->{faketime};
+    push @more, 'verify_asan_link_order=0' if $self->{clock};
     my $options = join ':', "log_path=$self->{path}/sanitizer", @more;
     return (
         (map { ($_ => join ':', $ENV{$_} // (), $options) }
