@@ -111,7 +111,7 @@ sub _serve ($listen, $control) {
         _obey($s) if $readable{$control};
         _welcome($s) if $readable{$listen};
         for my $c (@conns) {
-            _read($s, $c) if $readable{ $c->{fh} };
+            _read($s, $c) if $readable{ $c->{fh} } && !$c->{gone};
             _write($s, $c) if $writable{ $c->{fh} } && !$c->{gone};
         }
     }
