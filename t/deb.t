@@ -65,6 +65,9 @@ my @debs = grep { !/dbgsym/ } glob 'build/deb/*.deb';
 is_deeply [map { s{.*/(.*?)_.*}{$1}r } @debs],
     [qw(libnginx-mod-spocr spocr-backend spocrctl)], 'three of them';
 
+like scalar `dpkg-deb -f $_ Depends`, qr/\blibhiredis\d/, "hiredis: $_"
+    for grep { !/backend/ } @debs;
+
 my $lintian = `lintian --allow-root --fail-on error,warning @debs 2>&1`;
 is $?, 0, 'lintian has no errors and no warnings' or diag $lintian;
 
@@ -124,8 +127,30 @@ check nokey status $url/ocr/fields -d '{}'
 check backend curl -s $url/ocr/fields -d '{}' \
     -H "Authorization: Bearer $key" -H 'Content-Type: application/json'
 check page status http://127.0.0.1:8081/status
+
+# and then with Redis
+redis=unix:/tmp/redis.sock
+redis-server --port 0 --unixsocket ${redis#unix:} --unixsocketperm 777 \
+    --save '' >/tmp/redis.log 2>&1 &
+for i in $(seq 100); do
+    grep -q 'ready to accept' /tmp/redis.log && break
+    sleep 0.1
+done
+check import quiet spocrctl --redis $redis redis import /etc/spocr/keys.json
+sed -i -e "s|^spocr_keys .*|spocr_keys redis;|" \
+    -e "s|^# spocr_redis .*|spocr_redis $redis;|" /etc/nginx/spocr/spocr.conf
+check redis nginx -t
+nginx -s reload
+for i in $(seq 100); do
+    curl -s -o /dev/null $url/nothing -H "Authorization: Bearer $key"
+    grep -q '"limit_source":"redis"' /var/log/nginx/spocr-access.log && break
+    sleep 0.1
+done
+check fleet status $url/nothing -H "Authorization: Bearer $key"
+check counted grep -c -m1 '"limit_source":"redis"' \
+    /var/log/nginx/spocr-access.log
 nginx -s quit
-kill %1
+kill %1 %2
 
 # gone again
 check remove quiet dpkg -r libnginx-mod-spocr spocrctl spocr-backend
@@ -156,6 +181,10 @@ for ([before => '=1', 'not there before'],
      [nokey => '401 =0', 'a key is needed'],
      [backend => qr/"validation_failed".* =0$/, 'the backend answers'],
      [page => '200 =0', 'the status page'],
+     [import => '=0', 'the keys go to Redis'],
+     [redis => qr/^(?!.*\[).*test is successful =0$/, 'nginx -t with Redis'],
+     [fleet => '404 =0', 'a key of Redis'],
+     [counted => '1 =0', 'and limits of Redis'],
      [remove => '=0', 'they are removed'],
      [link => '=1', 'the module is disabled by that'],
      [still => '=0', 'the configuration stays until the purge'],
