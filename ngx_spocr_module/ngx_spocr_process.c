@@ -9,6 +9,9 @@
 #include "ngx_spocr.h"
 
 
+#define NGX_SPOCR_RESOLVER_TIMEOUT  30000      /* ms */
+
+
 /* Names are looked up again with the http block's resolver, if it has one. */
 
 ngx_int_t
@@ -50,7 +53,12 @@ ngx_spocr_process_conf(ngx_conf_t *cf, ngx_spocr_main_conf_t *smcf)
 
     if (clcf->resolver && clcf->resolver->connections.nelts) {
         context.resolver = clcf->resolver;
-        context.resolver_timeout = clcf->resolver_timeout;
+
+        /* nothing is merged into the http block's own: nginx's default */
+
+        context.resolver_timeout
+            = clcf->resolver_timeout == NGX_CONF_UNSET_MSEC
+              ? NGX_SPOCR_RESOLVER_TIMEOUT : clcf->resolver_timeout;
     }
 
     ngx_spocr_redis_finish(smcf->redis, &context);
