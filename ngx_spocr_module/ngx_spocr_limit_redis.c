@@ -119,22 +119,29 @@ ngx_spocr_limit_keys(ngx_spocr_limit_question_t *q, const ngx_str_t *prefix,
     const ngx_spocr_limit_spec_t *spec, const ngx_spocr_key_t *key)
 {
     u_char      *p, *start;
+    size_t       common;
     ngx_uint_t   i;
+
+    start = q->names[NGX_SPOCR_LEVEL_KEY];
+
+    p = ngx_cpymem(start, prefix->data, prefix->len);
+    *p++ = '{';
+
+    q->request.slot.data = p;
+    p = ngx_hex_dump(p, key->tenant->counter, 8);
+    q->request.slot.len = (size_t) (p - q->request.slot.data);
+
+    *p++ = '}';
+    p = ngx_cpymem(p, spec->part.data, spec->part.len);
+
+    common = (size_t) (p - start);
+    ngx_memcpy(q->names[NGX_SPOCR_LEVEL_UID], start, common);
 
     q->request.nkeys = NGX_SPOCR_LEVELS;
 
     for (i = 0; i < NGX_SPOCR_LEVELS; i++) {
         start = q->names[i];
-
-        p = ngx_cpymem(start, prefix->data, prefix->len);
-        *p++ = '{';
-
-        q->request.slot.data = p;
-        p = ngx_hex_dump(p, key->tenant->counter, 8);
-        q->request.slot.len = (size_t) (p - q->request.slot.data);
-
-        *p++ = '}';
-        p = ngx_cpymem(p, spec->part.data, spec->part.len);
+        p = start + common;
 
         if (i == NGX_SPOCR_LEVEL_KEY) {
             *p++ = 'k';
