@@ -24,7 +24,6 @@ ngx_spocr_redis_resolve(ngx_spocr_redis_t *redis)
     ngx_resolver_ctx_t  *ctx;
 
     if (!redis->resolve
-        || redis->context.resolver == NULL
         || redis->resolving
         || (redis->resolved
             && ngx_current_msec - redis->resolved
@@ -33,7 +32,11 @@ ngx_spocr_redis_resolve(ngx_spocr_redis_t *redis)
         return;
     }
 
-    ctx = ngx_resolve_start(redis->context.resolver, NULL);
+    ctx = NGX_NO_RESOLVER;
+
+    if (redis->context.resolver) {
+        ctx = ngx_resolve_start(redis->context.resolver, NULL);
+    }
 
     if (ctx == NULL) {
         return;

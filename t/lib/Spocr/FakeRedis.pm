@@ -2,6 +2,8 @@
 # it is told to: for what no real Redis can be made to say.
 #
 #   my $fake = Spocr::FakeRedis->new;    # honest: its limits count, no keys
+#                                        # (addr => '127.0.0.3', port => a
+#                                        # Spocr::Port)
 #   $fake->port, ->url                   # redis://127.0.0.1:PORT
 #   $fake->lie(limit => { say => "*2\r\n%N:1\r\n", close => 1 });
 #   $fake->honest;
@@ -37,10 +39,10 @@ use Spocr::Port;
 my @live;
 my $json = JSON::PP->new->ascii;
 
-sub new ($class) {
-    my $port = Spocr::Port->new;
+sub new ($class, %o) {
+    my $port = $o{port} // Spocr::Port->new;
     my $listen = IO::Socket::INET->new(
-        Proto => 'tcp', LocalAddr => '127.0.0.1', ReuseAddr => 1,
+        Proto => 'tcp', LocalAddr => $o{addr} // '127.0.0.1', ReuseAddr => 1,
         LocalPort => $port->number, Listen => SOMAXCONN,
     ) or die 'cannot listen on ' . $port->number . ": $!\n";
     socketpair my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC
