@@ -24,7 +24,8 @@ typedef struct ngx_spocr_keycache_entry_s  ngx_spocr_keycache_entry_t;
 
 struct ngx_spocr_keycache_entry_s {
     ngx_queue_t                    queue;
-    ngx_spocr_keycache_entry_t    *next;
+    ngx_spocr_keycache_entry_t    *next;        /* in the chain, and what */
+    ngx_spocr_keycache_entry_t   **place;       /* points to this one */
     uint64_t                       read;        /* when */
     ngx_spocr_keycache_version_t   version;
     ngx_spocr_keycache_answer_t    answer;
@@ -57,10 +58,12 @@ struct ngx_spocr_keycache_s {
 static ngx_spocr_keycache_state_e ngx_spocr_keycache_worth(
     const ngx_spocr_keycache_t *cache, const ngx_spocr_keycache_entry_t *entry,
     const ngx_spocr_keycache_version_t *version, uint64_t now);
-static ngx_spocr_keycache_entry_t **ngx_spocr_keycache_slot(
+static ngx_spocr_keycache_entry_t *ngx_spocr_keycache_find(
     const ngx_spocr_keycache_t *cache, const ngx_spocr_keyrecord_id_t *id);
+static void ngx_spocr_keycache_insert(ngx_spocr_keycache_t *cache,
+    ngx_spocr_keycache_entry_t *entry);
 static void ngx_spocr_keycache_remove(ngx_spocr_keycache_t *cache,
-    ngx_spocr_keycache_entry_t **slot);
+    ngx_spocr_keycache_entry_t *entry);
 static void ngx_spocr_keycache_shrink(ngx_spocr_keycache_t *cache);
 static size_t ngx_spocr_keycache_size(const ngx_spocr_keycache_entry_t *entry);
 static ngx_spocr_keycache_unknown_t *ngx_spocr_keycache_unknown(
@@ -126,17 +129,16 @@ ngx_spocr_keycache_get(ngx_spocr_keycache_t *cache,
     ngx_spocr_keycache_answer_t *answer)
 {
     ngx_spocr_keycache_state_e      state;
-    ngx_spocr_keycache_entry_t     *entry, **slot;
+    ngx_spocr_keycache_entry_t     *entry;
     ngx_spocr_keycache_unknown_t   *unknown, *free;
 
-    slot = ngx_spocr_keycache_slot(cache, id);
-    entry = *slot;
+    entry = ngx_spocr_keycache_find(cache, id);
 
     if (entry != NULL) {
         state = ngx_spocr_keycache_worth(cache, entry, version, now);
 
         if (state < NGX_SPOCR_KEYCACHE_STALE) {
-            ngx_spocr_keycache_remove(cache, slot);
+            ngx_spocr_keycache_remove(cache, entry);
             return state;
         }
 
@@ -207,13 +209,13 @@ ngx_spocr_keycache_put(ngx_spocr_keycache_t *cache,
     const ngx_spocr_keycache_version_t *version, uint64_t now,
     const ngx_spocr_keycache_answer_t *answer)
 {
-    ngx_spocr_keycache_entry_t     *entry, **slot;
+    ngx_spocr_keycache_entry_t     *entry;
     ngx_spocr_keycache_unknown_t   *unknown, *free;
 
-    slot = ngx_spocr_keycache_slot(cache, id);
+    entry = ngx_spocr_keycache_find(cache, id);
 
-    if (*slot != NULL) {
-        ngx_spocr_keycache_remove(cache, slot);
+    if (entry != NULL) {
+        ngx_spocr_keycache_remove(cache, entry);
     }
 
     if (id->kind == NGX_SPOCR_KEYRECORD_KEY) {
@@ -244,14 +246,7 @@ ngx_spocr_keycache_put(ngx_spocr_keycache_t *cache,
     entry->kind = id->kind;
     memcpy(entry->digest, id->digest, NGX_SPOCR_DIGEST_LEN);
 
-    entry->next = *slot;
-    *slot = entry;
-
-    ngx_queue_insert_head(&cache->used, &entry->queue);
-
-    cache->count++;
-    cache->bytes += ngx_spocr_keycache_size(entry);
-
+    ngx_spocr_keycache_insert(cache, entry);
     ngx_spocr_keycache_shrink(cache);
 }
 
@@ -270,37 +265,60 @@ ngx_spocr_keycache_bytes(const ngx_spocr_keycache_t *cache)
 }
 
 
-/* Where the record's entry hangs, or the end of the chain. */
-
-static ngx_spocr_keycache_entry_t **
-ngx_spocr_keycache_slot(const ngx_spocr_keycache_t *cache,
+static ngx_spocr_keycache_entry_t *
+ngx_spocr_keycache_find(const ngx_spocr_keycache_t *cache,
     const ngx_spocr_keyrecord_id_t *id)
 {
-    uint32_t                      i;
-    ngx_spocr_keycache_entry_t  **slot;
+    uint32_t                     i;
+    ngx_spocr_keycache_entry_t  *entry;
 
     i = ngx_spocr_keycache_hash(id->digest) & cache->mask;
 
-    for (slot = &cache->buckets[i]; *slot; slot = &(*slot)->next) {
-        if ((*slot)->kind == id->kind
-            && ngx_spocr_digest_equal((*slot)->digest, id->digest))
+    for (entry = cache->buckets[i]; entry; entry = entry->next) {
+        if (entry->kind == id->kind
+            && ngx_spocr_digest_equal(entry->digest, id->digest))
         {
-            break;
+            return entry;
         }
     }
 
-    return slot;
+    return NULL;
+}
+
+
+static void
+ngx_spocr_keycache_insert(ngx_spocr_keycache_t *cache,
+    ngx_spocr_keycache_entry_t *entry)
+{
+    ngx_spocr_keycache_entry_t  **place;
+
+    place = &cache->buckets[ngx_spocr_keycache_hash(entry->digest)
+                            & cache->mask];
+    entry->place = place;
+    entry->next = *place;
+
+    if (entry->next) {
+        entry->next->place = &entry->next;
+    }
+
+    *place = entry;
+
+    ngx_queue_insert_head(&cache->used, &entry->queue);
+
+    cache->count++;
+    cache->bytes += ngx_spocr_keycache_size(entry);
 }
 
 
 static void
 ngx_spocr_keycache_remove(ngx_spocr_keycache_t *cache,
-    ngx_spocr_keycache_entry_t **slot)
+    ngx_spocr_keycache_entry_t *entry)
 {
-    ngx_spocr_keycache_entry_t  *entry;
+    *entry->place = entry->next;
 
-    entry = *slot;
-    *slot = entry->next;
+    if (entry->next) {
+        entry->next->place = entry->place;
+    }
 
     ngx_queue_remove(&entry->queue);
 
@@ -315,19 +333,16 @@ ngx_spocr_keycache_remove(ngx_spocr_keycache_t *cache,
 static void
 ngx_spocr_keycache_shrink(ngx_spocr_keycache_t *cache)
 {
-    ngx_queue_t                 *q;
-    ngx_spocr_keyrecord_id_t     id;
-    ngx_spocr_keycache_entry_t  *entry;
+    ngx_queue_t  *q, *prev;
 
-    while (cache->bytes > cache->conf.size) {
-
-        q = ngx_queue_last(&cache->used);
-        entry = ngx_queue_data(q, ngx_spocr_keycache_entry_t, queue);
-
-        id.kind = entry->kind;
-        memcpy(id.digest, entry->digest, NGX_SPOCR_DIGEST_LEN);
-
-        ngx_spocr_keycache_remove(cache, ngx_spocr_keycache_slot(cache, &id));
+    for (q = ngx_queue_last(&cache->used);
+         q != ngx_queue_sentinel(&cache->used)
+         && cache->bytes > cache->conf.size;
+         q = prev)
+    {
+        prev = ngx_queue_prev(q);
+        ngx_spocr_keycache_remove(cache,
+                     ngx_queue_data(q, ngx_spocr_keycache_entry_t, queue));
     }
 }
 

@@ -400,7 +400,12 @@ ngx_spocr_lookup_say(ngx_spocr_lookup_t *lookup,
         name.len = 8;
     }
 
-    ngx_log_error(level, lookup->log, 0,
-                  "spocr: in Redis the %s %V %s: %s (%ui more such lines were "
-                  "left out)", kinds[id->kind], &name, what, text, skipped);
+    ngx_log_error(level, lookup->log, 0, "spocr: in Redis the %s %V %s: %s",
+                  kinds[id->kind], &name, what, text);
+
+    if (skipped) {
+        ngx_log_error(level, lookup->log, 0,
+                      "spocr: %ui more lines of that kind were left out since "
+                      "the last", skipped);
+    }
 }

@@ -142,7 +142,12 @@ sub guess ($from, $to) {
 is guess(0, 6000), 6000, '6,000 guesses, more than are remembered';
 my $before = memory;
 is guess(6000, 14000), 8000, '8,000 more';
-cmp_ok memory, '<', $before + 300, 'take no memory';
+SKIP: {
+    # a sanitizer keeps what is freed for a while, to see it used
+    skip 'the sanitizer keeps freed memory', 1
+        if defined $ENV{SPOCR_MODULE} && $ENV{SPOCR_MODULE} eq '';
+    cmp_ok memory, '<', $before + 300, 'take no memory';
+}
 
 $n = $mine->(sub {
     is $t->get('/', key => $t->key("k$_"))->status, 200, "k$_ is let in"

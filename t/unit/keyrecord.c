@@ -97,6 +97,24 @@ parse(ngx_spocr_keyrecord_e kind, const char *name, const char *json)
 }
 
 
+/* One that is as it should be, or no test makes sense. */
+
+static ngx_spocr_keyrecord_t *
+good(ngx_spocr_keyrecord_e kind, const char *name, const char *json)
+{
+    ngx_spocr_keyrecord_t  *record;
+
+    record = parse(kind, name, json);
+
+    if (record == NULL) {
+        ok(0, "%s: %s", json, err.text);
+        exit(1);
+    }
+
+    return record;
+}
+
+
 static void
 test_key(void)
 {
@@ -104,9 +122,8 @@ test_key(void)
     ngx_spocr_keyrecord_t     *record;
     ngx_spocr_keyrecord_id_t   id;
 
-    record = parse(NGX_SPOCR_KEYRECORD_KEY, "spocr_a",
-                   "{\"id\":\"key_1\",\"uid\":\"u_acme\"}");
-    ok(record != NULL, "id and uid are enough");
+    record = good(NGX_SPOCR_KEYRECORD_KEY, "spocr_a",
+                  "{\"id\":\"key_1\",\"uid\":\"u_acme\"}");
     is_str((char *) err.text, "", "no word about it");
     is_int(record->refs, 1, "one reference");
     ok(!record->unknown, "nothing unknown");
@@ -127,16 +144,15 @@ test_key(void)
 
     ngx_spocr_keyrecord_unref(record);
 
-    record = parse(NGX_SPOCR_KEYRECORD_KEY, "spocr_a",
-                   "{\"version\":1,\"id\":\"key_1\",\"uid\":\"u_acme\","
-                   "\"name\":\"n\",\"scopes\":[\"read\",\"other\"],"
-                   "\"limits\":{\"key\":7,\"upload\":{\"key\":8},"
-                   "\"elsewhere\":{\"key\":9,\"x\":1}},"
-                   "\"status\":\"revoked\","
-                   "\"expiresAt\":\"2027-01-01T00:00:00Z\","
-                   "\"createdAt\":\"2026-01-01T00:00:00Z\","
-                   "\"rotatedFrom\":\"key_0\",\"meta\":{\"a\":[1]}}");
-    ok(record != NULL, "all fields");
+    record = good(NGX_SPOCR_KEYRECORD_KEY, "spocr_a",
+                  "{\"version\":1,\"id\":\"key_1\",\"uid\":\"u_acme\","
+                  "\"name\":\"n\",\"scopes\":[\"read\",\"other\"],"
+                  "\"limits\":{\"key\":7,\"upload\":{\"key\":8},"
+                  "\"elsewhere\":{\"key\":9,\"x\":1}},"
+                  "\"status\":\"revoked\","
+                  "\"expiresAt\":\"2027-01-01T00:00:00Z\","
+                  "\"createdAt\":\"2026-01-01T00:00:00Z\","
+                  "\"rotatedFrom\":\"key_0\",\"meta\":{\"a\":[1]}}");
 
     key = &record->of.key;
     is_int(key->flags, NGX_SPOCR_KEY_REVOKED, "revoked, some scopes");
@@ -159,29 +175,29 @@ test_unknown(void)
 {
     ngx_spocr_keyrecord_t  *record;
 
-    record = parse(NGX_SPOCR_KEYRECORD_KEY, "k",
-                   "{\"id\":\"key_1\",\"regions\":[\"eu\"],"
-                   "\"uid\":\"u_acme\"}");
-    ok(record && record->unknown, "an unknown field is flagged");
+    record = good(NGX_SPOCR_KEYRECORD_KEY, "k",
+                  "{\"id\":\"key_1\",\"regions\":[\"eu\"],"
+                  "\"uid\":\"u_acme\"}");
+    ok(record->unknown, "an unknown field is flagged");
     is_str((char *) err.text, "unknown field \"regions\"", "and named");
     ngx_spocr_keyrecord_unref(record);
 
-    record = parse(NGX_SPOCR_KEYRECORD_KEY, "k",
-                   "{\"id\":\"key_1\",\"spocr_abcdef\":1,\"uid\":\"u\"}");
+    record = good(NGX_SPOCR_KEYRECORD_KEY, "k",
+                  "{\"id\":\"key_1\",\"spocr_abcdef\":1,\"uid\":\"u\"}");
     is_str((char *) err.text, "unknown field \"spocr_...\"", "but no key is");
     ngx_spocr_keyrecord_unref(record);
 
-    record = parse(NGX_SPOCR_KEYRECORD_PLAN, "pro",
-                   "{\"limits\":{\"upload\":{\"burst\":3,\"key\":2}}}");
-    ok(record && record->unknown, "also in a limit");
+    record = good(NGX_SPOCR_KEYRECORD_PLAN, "pro",
+                  "{\"limits\":{\"upload\":{\"burst\":3,\"key\":2}}}");
+    ok(record->unknown, "also in a limit");
     is_str((char *) err.text, "limits.upload: unknown field \"burst\"",
            "with its place");
     is_int(record->of.plan.limits->named[0].limits.key, 2, "the rest is read");
     ngx_spocr_keyrecord_unref(record);
 
-    record = parse(NGX_SPOCR_KEYRECORD_KEY, "k",
-                   "{\"id\":\"key_1\",\"sha256\":\"x\",\"uid\":\"u\"}");
-    ok(record && record->unknown, "the digest is the record's name, no field");
+    record = good(NGX_SPOCR_KEYRECORD_KEY, "k",
+                  "{\"id\":\"key_1\",\"sha256\":\"x\",\"uid\":\"u\"}");
+    ok(record->unknown, "the digest is the record's name, no field");
     ngx_spocr_keyrecord_unref(record);
 }
 
@@ -196,15 +212,14 @@ test_identity(void)
 
     memset(&identity, 0xa5, sizeof(identity));
 
-    key = parse(NGX_SPOCR_KEYRECORD_KEY, "k",
-                "{\"id\":\"key_1\",\"uid\":\"u_acme\",\"scopes\":[\"ocr\"]}");
-    tenant = parse(NGX_SPOCR_KEYRECORD_TENANT, "u_acme",
-                   "{\"uid\":\"u_acme\",\"plan\":\"pro\","
-                   "\"limits\":{\"uid\":50}}");
-    plan = parse(NGX_SPOCR_KEYRECORD_PLAN, "pro",
-                 "{\"name\":\"pro\",\"limits\":{\"key\":5,\"uid\":500,"
-                 "\"upload\":{\"key\":2}}}");
-    ok(key && tenant && plan, "three records");
+    key = good(NGX_SPOCR_KEYRECORD_KEY, "k",
+               "{\"id\":\"key_1\",\"uid\":\"u_acme\",\"scopes\":[\"ocr\"]}");
+    tenant = good(NGX_SPOCR_KEYRECORD_TENANT, "u_acme",
+                  "{\"uid\":\"u_acme\",\"plan\":\"pro\","
+                  "\"limits\":{\"uid\":50}}");
+    plan = good(NGX_SPOCR_KEYRECORD_PLAN, "pro",
+                "{\"name\":\"pro\",\"limits\":{\"key\":5,\"uid\":500,"
+                "\"upload\":{\"key\":2}}}");
     ok(same(&tenant->next.name, "pro"), "a tenant names its plan");
     ok(plan->next.name.len == 0, "a plan names nothing");
 
@@ -256,10 +271,10 @@ test_disabled(void)
     ngx_spocr_identity_t  identity;
 
     memset(&identity, 0, sizeof(identity));
-    identity.records[0] = parse(NGX_SPOCR_KEYRECORD_KEY, "k",
-                                "{\"id\":\"key_1\",\"uid\":\"u\"}");
-    identity.records[1] = parse(NGX_SPOCR_KEYRECORD_TENANT, "u",
-                                "{\"status\":\"disabled\"}");
+    identity.records[0] = good(NGX_SPOCR_KEYRECORD_KEY, "k",
+                               "{\"id\":\"key_1\",\"uid\":\"u\"}");
+    identity.records[1] = good(NGX_SPOCR_KEYRECORD_TENANT, "u",
+                               "{\"status\":\"disabled\"}");
     ngx_spocr_identity_join(&identity);
     is_int(ngx_spocr_key_check(&identity.key, 1), NGX_SPOCR_KEY_IS_DISABLED,
            "a tenant's status counts for its keys");
@@ -361,12 +376,12 @@ test_wrong(void)
     memset(deep, ' ', 65537);
     memcpy(deep, "{}", 2);
     deep[65536] = '\0';
-    record = parse(NGX_SPOCR_KEYRECORD_PLAN, "p", deep);
-    ok(record != NULL, "65536 bytes");
+    record = good(NGX_SPOCR_KEYRECORD_PLAN, "p", deep);
     ngx_spocr_keyrecord_unref(record);
     deep[65536] = ' ';
     deep[65537] = '\0';
-    ok(parse(NGX_SPOCR_KEYRECORD_PLAN, "p", deep) == NULL, "and no more");
+    ok(parse(NGX_SPOCR_KEYRECORD_PLAN, "p", deep) == NULL,
+       "65536 bytes and no more");
     is_str((char *) err.text, "more than 65536 bytes", "is what it says");
     free(deep);
 }
@@ -402,8 +417,8 @@ test_mutants(void)
 
     for (i = 0; i < 150000; i++) {
         kind = (ngx_spocr_keyrecord_e) (i % 3);
-        strcpy(text, from[kind]);
-        len = strlen(text);
+        len = strlen(from[kind]);
+        memcpy(text, from[kind], len + 1);
 
         for (n = 1 + i % 4; n; n--) {
             seed = seed * 1103515245 + 12345;
