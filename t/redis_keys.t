@@ -74,6 +74,9 @@ sub last_line () { (split /\n/, $t->log('auth.log'))[-1] }
 
 sub policy ($r) { $r->header('RateLimit-Policy') }
 
+# the handshake is a call as well
+is $t->get('/x', key => $t->key('first'))->status, 403, 'the link is ready';
+
 # C-10, C-12
 $n = asked(sub { $r = $t->get('/x', key => $t->key('alice')) });
 is $r->status, 200, 'a key in Redis';
