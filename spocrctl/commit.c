@@ -122,9 +122,9 @@ commit_watch(ctl_redis_t *rs, const char **keys, size_t n)
         memcpy(argv + 1, keys, batch * sizeof(char *));
 
         argv[0] = "WATCH";
-        ctl_send_argv(rs->link, (int) batch + 1, argv);
+        ctl_send_argv(rs->link, batch + 1, argv);
         argv[0] = "EXISTS";
-        ctl_send_argv(rs->link, (int) batch + 1, argv);
+        ctl_send_argv(rs->link, batch + 1, argv);
 
         reply = ctl_reply(rs->link);
 
@@ -161,18 +161,18 @@ commit_send(ctl_redis_t *rs)
     channel = ctl_text("%s" NOTICE, rs->prefix);
     all = json_object_size(rs->puts) > NOTICES_MAX;
 
-    ctl_send(rs->link, "MULTI", NULL);
+    ctl_send(rs->link, "MULTI");
     n = 1;
 
     json_object_foreach(rs->puts, name, record) {
         key = ctl_text("%s%s", rs->prefix, name);
         text = ctl_record_text(name, record);
 
-        ctl_send(rs->link, "SET", key, text, NULL);
+        ctl_send(rs->link, "SET", key, text);
         n++;
 
         if (!all) {
-            ctl_send(rs->link, "PUBLISH", channel, name, NULL);
+            ctl_send(rs->link, "PUBLISH", channel, name);
             n++;
         }
 
@@ -181,20 +181,20 @@ commit_send(ctl_redis_t *rs)
     }
 
     if (all) {
-        ctl_send(rs->link, "PUBLISH", channel, "all", NULL);
+        ctl_send(rs->link, "PUBLISH", channel, "all");
         n++;
     }
 
     if (json_object_size(rs->added)) {
         key = ctl_text("%s" CTL_REDIS_IDS, rs->prefix);
         ctl_time_text(ctl_now(), now);
-        ctl_send(rs->link, "SET", key, now, NULL);
+        ctl_send(rs->link, "SET", key, now);
         n++;
         free(key);
     }
 
     free(channel);
-    ctl_send(rs->link, "EXEC", NULL);
+    ctl_send(rs->link, "EXEC");
 
     return n;
 }

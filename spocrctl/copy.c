@@ -57,8 +57,8 @@ ctl_redis_import(const ctl_opts_t *opts)
                                "unchanged", (json_int_t) c.same));
 
     } else {
-        printf("%zu plans, %zu tenants, %zu keys imported; %zu records were "
-               "there already\n", c.plans, c.tenants, c.keys, c.same);
+        printf("imported: plans %zu, tenants %zu, keys %zu; there already: "
+               "%zu\n", c.plans, c.tenants, c.keys, c.same);
     }
 }
 
@@ -203,7 +203,7 @@ ctl_redis_export(const ctl_opts_t *opts)
                                "dropped", (json_int_t) dropped));
 
     } else {
-        printf("%zu plans, %zu tenants, %zu keys exported\n",
+        printf("exported: plans %zu, tenants %zu, keys %zu\n",
                json_object_size(plans), json_object_size(tenants),
                json_array_size(keys));
     }

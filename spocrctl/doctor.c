@@ -9,6 +9,7 @@
 
 
 #include "link.h"
+#include <stdarg.h>
 #include <time.h>
 
 
@@ -159,8 +160,7 @@ check_functions(doctor_t *d)
     redisReply     *reply;
     ctl_library_e   state;
 
-    reply = ctl_call(d->link, "FCALL", CTL_LIBRARY "_hello", "0", "nonce",
-                     NULL);
+    reply = ctl_call(d->link, "FCALL", CTL_LIBRARY "_hello", "0", "nonce");
     d->functions = (reply->type == REDIS_REPLY_ARRAY);
     state = ctl_library_state(d->link);
 
@@ -204,9 +204,9 @@ check_permissions(doctor_t *d)
     key[2] = ctl_text("%skey:" NO_DIGEST, d->prefix);
 
     ctl_send(d->link, "FCALL", CTL_LIBRARY "_limit", "2", key[0], key[1],
-             "nonce", "1000000", "1000000", "1000", "0", "0", "0", NULL);
-    ctl_send(d->link, "FCALL", CTL_LIBRARY "_get", "1", key[2], "nonce", NULL);
-    ctl_send(d->link, "PING", NULL);
+             "nonce", "1000000", "1000000", "1000", "0", "0", "0");
+    ctl_send(d->link, "FCALL", CTL_LIBRARY "_get", "1", key[2], "nonce");
+    ctl_send(d->link, "PING");
 
     why = denied_subscribe(d);
 
@@ -247,7 +247,7 @@ denied_subscribe(doctor_t *d)
     }
 
     channel = ctl_text("%snotice", d->prefix);
-    reply = ctl_call(link, "SUBSCRIBE", channel, NULL);
+    reply = ctl_call(link, "SUBSCRIBE", channel);
     why = reply->type == REDIS_REPLY_ERROR ? ctl_error_text(reply) : NULL;
 
     freeReplyObject(reply);
@@ -377,8 +377,8 @@ check_latency(doctor_t *d)
         start = now_ms(CLOCK_MONOTONIC);
 
         reply = d->functions ? ctl_call(d->link, "FCALL", CTL_LIBRARY "_hello",
-                                        "0", "nonce", NULL)
-                             : ctl_call(d->link, "PING", NULL);
+                                        "0", "nonce")
+                             : ctl_call(d->link, "PING");
 
         ms[i] = now_ms(CLOCK_MONOTONIC) - start;
         freeReplyObject(reply);
@@ -408,7 +408,7 @@ check_clock(doctor_t *d)
     redisReply  *reply;
 
     before = now_ms(CLOCK_REALTIME);
-    reply = ctl_call(d->link, "TIME", NULL);
+    reply = ctl_call(d->link, "TIME");
     after = now_ms(CLOCK_REALTIME);
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
@@ -442,7 +442,7 @@ info_read(ctl_link_t *link)
     char        *text;
     redisReply  *reply;
 
-    reply = ctl_call(link, "INFO", NULL);
+    reply = ctl_call(link, "INFO");
     text = ctl_text("%s", ctl_reply_text(reply) && reply->type
                           == REDIS_REPLY_STRING ? reply->str : "");
     freeReplyObject(reply);
@@ -474,7 +474,7 @@ config_get(doctor_t *d, const char *name)
     char        *value;
     redisReply  *reply;
 
-    reply = ctl_call(d->link, "CONFIG", "GET", name, NULL);
+    reply = ctl_call(d->link, "CONFIG", "GET", name);
 
     value = (reply->type == REDIS_REPLY_ARRAY && reply->elements == 2
              && ctl_reply_text(reply->element[1]))

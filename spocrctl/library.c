@@ -41,10 +41,10 @@ ctl_redis_install(const ctl_opts_t *opts)
 
     if (changed && opts->force) {
         reply = ctl_ask(link, "FUNCTION", "LOAD", "REPLACE",
-                        ngx_spocr_redis_lua, NULL);
+                        ngx_spocr_redis_lua);
 
     } else if (changed) {
-        reply = ctl_call(link, "FUNCTION", "LOAD", ngx_spocr_redis_lua, NULL);
+        reply = ctl_call(link, "FUNCTION", "LOAD", ngx_spocr_redis_lua);
 
         /* somebody was faster, or FUNCTION LIST is denied */
 
@@ -63,8 +63,7 @@ ctl_redis_install(const ctl_opts_t *opts)
     freeReplyObject(reply);
 
     /* it is there, and answers */
-    freeReplyObject(ctl_ask(link, "FCALL", CTL_LIBRARY "_hello", "0", "nonce",
-                            NULL));
+    freeReplyObject(ctl_ask(link, "FCALL", CTL_LIBRARY "_hello", "0", "nonce"));
 
     if (opts->json) {
         ctl_say_json(json_pack("{s:s, s:s, s:b}", "before",
@@ -91,7 +90,7 @@ ctl_library_state(ctl_link_t *link)
     const redisReply  *code;
 
     reply = ctl_call(link, "FUNCTION", "LIST", "LIBRARYNAME", CTL_LIBRARY,
-                     "WITHCODE", NULL);
+                     "WITHCODE");
 
     if (reply->type != REDIS_REPLY_ARRAY) {
         state = CTL_LIBRARY_UNKNOWN;

@@ -99,7 +99,7 @@ redis_now(ctl_link_t *link)
     json_int_t   now;
     redisReply  *reply;
 
-    reply = ctl_ask(link, "TIME", NULL);
+    reply = ctl_ask(link, "TIME");
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
         || ctl_reply_text(reply->element[0]) == NULL

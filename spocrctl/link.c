@@ -11,10 +11,8 @@
 
 #include "link.h"
 #include <openssl/crypto.h>
-#include <stdarg.h>
 
 
-#define ARGS_MAX    32
 #define READ_SIZE   65536
 #define ERROR_MAX   200
 
@@ -23,7 +21,6 @@ static char *handshake(ctl_link_t *link);
 static char *hello_refused(const redisReply *reply, const char *password);
 static void hello_read(ctl_link_t *link, const redisReply *reply);
 static redisReply *reply_try(ctl_link_t *link, char **why);
-static void send_list(ctl_link_t *link, const char *name, va_list args);
 
 
 ctl_link_t *
@@ -66,9 +63,8 @@ ctl_link_open(const ctl_opts_t *opts)
 
     if (link == NULL) {
         ctl_die(CTL_FAILED, "%s: %s", place.url, why);
-    }
 
-    if (link->major < CTL_REDIS_MAJOR) {
+    } else if (link->major < CTL_REDIS_MAJOR) {
         ctl_die(CTL_FAILED, "%s: %s %s is too old: %d.0 or newer is needed",
                 place.url, link->server, link->version, CTL_REDIS_MAJOR);
     }
@@ -102,11 +98,10 @@ handshake(ctl_link_t *link)
 
     if (link->place.password_file || link->place.user) {
         ctl_send(link, "HELLO", "2", "AUTH",
-                 link->place.user ? link->place.user : "default", password,
-                 NULL);
+                 link->place.user ? link->place.user : "default", password);
 
     } else {
-        ctl_send(link, "HELLO", "2", NULL);
+        ctl_send(link, "HELLO", "2");
     }
 
     reply = reply_try(link, &why);
@@ -118,7 +113,7 @@ handshake(ctl_link_t *link)
     OPENSSL_cleanse(password, strlen(password));
     free(password);
 
-    if (why) {
+    if (why || reply == NULL) {
         freeReplyObject(reply);
         return why;
     }
@@ -130,7 +125,7 @@ handshake(ctl_link_t *link)
         return NULL;
     }
 
-    ctl_send(link, "SELECT", link->place.db, NULL);
+    ctl_send(link, "SELECT", link->place.db);
     reply = reply_try(link, &why);
 
     if (reply && reply->type == REDIS_REPLY_ERROR) {
@@ -197,51 +192,30 @@ hello_read(ctl_link_t *link, const redisReply *reply)
 
 
 void
-ctl_send(ctl_link_t *link, const char *name, ...)
+ctl_send_words(ctl_link_t *link, const char **words)
 {
-    va_list  args;
+    size_t  n;
 
-    va_start(args, name);
-    send_list(link, name, args);
-    va_end(args);
-}
+    for (n = 0; words[n]; n++) { /* void */ }
 
-
-static void
-send_list(ctl_link_t *link, const char *name, va_list args)
-{
-    int          n;
-    const char  *argv[ARGS_MAX];
-
-    n = 0;
-
-    for (argv[n++] = name; n < ARGS_MAX; n++) {
-        argv[n] = va_arg(args, const char *);
-
-        if (argv[n] == NULL) {
-            break;
-        }
-    }
-
-    ctl_send_argv(link, n, argv);
+    ctl_send_argv(link, n, words);
 }
 
 
 void
-ctl_send_argv(ctl_link_t *link, int argc, const char **argv)
+ctl_send_argv(ctl_link_t *link, size_t argc, const char **argv)
 {
-    int            i;
     char          *text;
-    size_t         len, *lens;
+    size_t         i, len, *lens;
     ctl_buffer_t  *out;
 
-    lens = ctl_need(malloc((size_t) argc * sizeof(size_t)));
+    lens = ctl_need(calloc(argc, sizeof(size_t)));
 
     for (i = 0; i < argc; i++) {
         lens[i] = strlen(argv[i]);
     }
 
-    len = (size_t) redisFormatCommandArgv(&text, argc, argv, lens);
+    len = (size_t) redisFormatCommandArgv(&text, (int) argc, argv, lens);
     free(lens);
 
     /* a negative length is memory that is out, and so is this */
@@ -325,29 +299,20 @@ reply_try(ctl_link_t *link, char **why)
 
 
 redisReply *
-ctl_call(ctl_link_t *link, const char *name, ...)
+ctl_call_words(ctl_link_t *link, const char **words)
 {
-    va_list  args;
-
-    va_start(args, name);
-    send_list(link, name, args);
-    va_end(args);
+    ctl_send_words(link, words);
 
     return ctl_reply(link);
 }
 
 
 redisReply *
-ctl_ask(ctl_link_t *link, const char *name, ...)
+ctl_ask_words(ctl_link_t *link, const char **words)
 {
-    va_list      args;
     redisReply  *reply;
 
-    va_start(args, name);
-    send_list(link, name, args);
-    va_end(args);
-
-    reply = ctl_reply(link);
+    reply = ctl_call_words(link, words);
 
     if (reply->type == REDIS_REPLY_ERROR) {
         ctl_refused(link, reply);

@@ -92,20 +92,23 @@ ctl_link_t *ctl_link_try(const ctl_place_t *place, char **why);
 ctl_link_t *ctl_link_open(const ctl_opts_t *opts);
 void ctl_link_close(ctl_link_t *link);
 
-/* Commands end with a NULL.  ctl_send() only queues. */
-void ctl_send(ctl_link_t *link, const char *name, ...)
-    __attribute__((sentinel));
-void ctl_send_argv(ctl_link_t *link, int argc, const char **argv);
+/* Commands are words: ctl_call(link, "GET", key). */
+#define CTL_WORDS(...)      (const char *[]) { __VA_ARGS__, NULL }
+#define ctl_send(link, ...) ctl_send_words(link, CTL_WORDS(__VA_ARGS__))
+#define ctl_call(link, ...) ctl_call_words(link, CTL_WORDS(__VA_ARGS__))
+#define ctl_ask(link, ...)  ctl_ask_words(link, CTL_WORDS(__VA_ARGS__))
+
+/* Only queues the command. */
+void ctl_send_words(ctl_link_t *link, const char **words);
+void ctl_send_argv(ctl_link_t *link, size_t argc, const char **argv);
 
 /* The next reply, after sending what is queued; to be freed.  Exits where
  * there is none; an error is a reply, too. */
 redisReply *ctl_reply(ctl_link_t *link);
 
 /* Both; ctl_ask() exits on an error, ctl_call() does not. */
-redisReply *ctl_call(ctl_link_t *link, const char *name, ...)
-    __attribute__((sentinel));
-redisReply *ctl_ask(ctl_link_t *link, const char *name, ...)
-    __attribute__((sentinel));
+redisReply *ctl_call_words(ctl_link_t *link, const char **words);
+redisReply *ctl_ask_words(ctl_link_t *link, const char **words);
 
 /* Exits with what an error reply says. */
 _Noreturn void ctl_refused(const ctl_link_t *link, const redisReply *reply);

@@ -149,11 +149,12 @@ place_host(ctl_place_t *place, char *rest)
         rest++;
         end = strchr(rest, ']');
 
-        if (end == NULL || (end[1] != ':' && end[1] != '\0')) {
+        if (end && (end[1] == ':' || end[1] == '\0')) {
+            *end++ = '\0';
+
+        } else {
             ctl_die(CTL_USAGE, "--redis: a bracket is not closed");
         }
-
-        *end++ = '\0';
 
     } else {
         end = strrchr(rest, ':');

@@ -31,8 +31,7 @@ ctl_scan(ctl_link_t *link, const char *pattern, ctl_scan_pt seen, void *data)
     cursor = ctl_text("0");
 
     do {
-        reply = ctl_ask(link, "SCAN", cursor, "MATCH", pattern, "COUNT", PAGE,
-                        NULL);
+        reply = ctl_ask(link, "SCAN", cursor, "MATCH", pattern, "COUNT", PAGE);
 
         if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
             || (next = ctl_reply_text(reply->element[0])) == NULL
@@ -59,8 +58,7 @@ static void
 page_values(ctl_link_t *link, const redisReply *names, json_t *known,
     ctl_scan_pt seen, void *data)
 {
-    int           argc;
-    size_t        i;
+    size_t        i, argc;
     redisReply   *values;
     const char  **argv;
 
@@ -88,7 +86,7 @@ page_values(ctl_link_t *link, const redisReply *names, json_t *known,
         }
 
         if (values->type != REDIS_REPLY_ARRAY
-            || values->elements != (size_t) argc - 1)
+            || values->elements != argc - 1)
         {
             ctl_die(CTL_FAILED, "%s: a reply to MGET that is none",
                     link->place.url);

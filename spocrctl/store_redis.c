@@ -145,7 +145,7 @@ watch(ctl_redis_t *rs, const char *name)
     }
 
     key = ctl_text("%s%s", rs->prefix, name);
-    freeReplyObject(ctl_ask(rs->link, "WATCH", key, NULL));
+    freeReplyObject(ctl_ask(rs->link, "WATCH", key));
     free(key);
 
     json_object_set_new(rs->watched, name, json_true());
@@ -164,7 +164,7 @@ get(ctl_redis_t *rs, const char *name)
     watch(rs, name);
 
     key = ctl_text("%s%s", rs->prefix, name);
-    reply = ctl_call(rs->link, "GET", key, NULL);
+    reply = ctl_call(rs->link, "GET", key);
     free(key);
 
     if (reply->type == REDIS_REPLY_ERROR && !ctl_is_error(reply, "WRONGTYPE"))

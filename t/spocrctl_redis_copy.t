@@ -23,7 +23,7 @@ my $data = $file->data;
 
 my $r = $ctl->run(qw(redis import), $file->path);
 works $r, 'import';
-like $r->{out}, qr/^1 plans, 2 tenants, 3 keys imported; 0 records were/,
+like $r->{out}, qr/^imported: plans 1, tenants 2, keys 3; there already: 0$/,
     'how many';
 my $text = $ctl->json(qw(key list));
 is scalar @$text, 3, 'they are in Redis';
@@ -33,7 +33,7 @@ like $ctl->run_with('spocr_text', 'explain')->{out}, qr/yes/, 'and usable';
 
 $r = $ctl->run(qw(redis export), $ctl->dir . '/out.json');
 works $r, 'export';
-is $r->{out}, "1 plans, 2 tenants, 3 keys exported\n", 'how many';
+is $r->{out}, "exported: plans 1, tenants 2, keys 3\n", 'how many';
 is sprintf('%04o', (stat $ctl->dir . '/out.json')[2] & 07777), '0600',
     'mode of the file';
 my $out = JSON::PP->new->utf8->decode(do {

@@ -78,9 +78,10 @@ is "$d->{code} $d->{ok}", '0 1', 'a user that may not ask';
 told $d, $_, 'unknown', qr/denied/ for 'durability', 'memory';
 told $d, 'functions', 'ok', qr/^spocr_v1$/;
 my $inside = qr/NOPERM|user .* can't run this command/;
-for my $case (['-set', $inside], ['-mget', $inside], ['-subscribe', qr/NOPERM.*subscribe/],
-              ['-ping', qr/NOPERM.*ping/], ['resetchannels', qr/NOPERM/],
-              ['resetkeys', qr/NOPERM/]) {
+for my $case (['-set', $inside], ['-mget', $inside],
+              ['-subscribe', qr/NOPERM.*subscribe/],
+              ['-ping', qr/NOPERM.*ping/],
+              ['resetchannels', qr/NOPERM/], ['resetkeys', qr/NOPERM/]) {
     my ($rule, $re) = @$case;
     $good->do(qw(ACL SETUSER less reset on nopass ~spocr:* &spocr:notice +fcall
                  +mget +set +time +ping +subscribe), $rule);
