@@ -17,7 +17,7 @@ http {
     %%HTTP%%
     spocr_keys file=%%DIR%%/keys.json;
     spocr_zone zone=z:1m;
-    spocr_redis %%REDIS%% timeout=10s;
+    spocr_redis %%REDIS%% timeout=20s connect_timeout=20s;
     spocr_limit window=3600s;
     keepalive_requests 100000;
     access_log off;
@@ -35,6 +35,7 @@ http {
 }
 EOC
 $t->file('page', 'x');
+$t->redis->linked(1);
 my $bytes = Spocr::Conn->build(GET => '/x', key => $t->key('k'));
 
 sub writes { $t->get('/status', port => 2)->json->{redis_writes} }

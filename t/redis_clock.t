@@ -17,7 +17,7 @@ http {
     %%HTTP%%
     spocr_keys file=%%DIR%%/keys.json;
     spocr_zone zone=z:1m;
-    spocr_redis %%REDIS%% timeout=10s;
+    spocr_redis %%REDIS%% timeout=20s connect_timeout=20s;
     root %%DIR%%;
 
     server {
@@ -31,6 +31,8 @@ http {
     }
 }
 EOC
+
+$t->redis->linked(2);
 
 my $next = 0;
 sub name { 'k' . ++$next }

@@ -20,7 +20,7 @@ http {
     %%HTTP%%
     spocr_keys file=%%DIR%%/keys.json;
     spocr_zone zone=z:1m;
-    spocr_redis %%REDIS%% timeout=10s;
+    spocr_redis %%REDIS%% timeout=20s connect_timeout=20s;
     keepalive_requests 100000;
     root %%DIR%%;
 
@@ -52,6 +52,7 @@ EOC
 $t->file('page', 'x');
 $t->start($conf);
 my $redis = $t->redis;
+$redis->linked(2);
 
 sub statuses ($n, $name, $target = '/x', $node = $t) {
     return join ' ', map { $node->get($target, key => $t->key($name))->status }
@@ -91,6 +92,7 @@ is "@r[3, 4]", '0 429 429 429 429 429', 'its fourth key: no call';
 my $node = $t->node;
 $node->file('page', 'x');
 $node->start($conf);
+$redis->linked(4);
 @r = in_window(3600_000, sub {
     statuses(4, 'k2');
     my @got;
@@ -139,6 +141,7 @@ if (time < $from + 4) {
     $keys{k7}{limits} = { key => 2 };
     $t->keyfile(keys => \%keys);
     $t->reload or die "no reload\n";
+    $redis->linked(4);
     push @got, statuses(3, 'k6');
     push @got, calls(sub { push @got, statuses(2, 'k7') });
     return @got;

@@ -26,7 +26,7 @@ http {
 
     spocr_keys file=%%DIR%%/keys.json;
     spocr_zone zone=z:1m;
-    spocr_redis %%PROXY%% timeout=30s;
+    spocr_redis %%PROXY%% timeout=30s connect_timeout=30s;
     spocr_limit key=3 uid=60 window=3600s;
     root %%DIR%%;
 
@@ -48,6 +48,8 @@ http {
     }
 }
 EOC
+
+$redis->linked(1);
 
 my $next = 0;
 sub key { $t->key($_[0]) }

@@ -29,7 +29,7 @@ http {
     %%HTTP%%
     spocr_keys file=%%DIR%%/keys.json;
     spocr_zone zone=z:1m;
-    spocr_redis %%REDIS%% timeout=5s;
+    spocr_redis %%REDIS%% timeout=20s connect_timeout=20s;
     keepalive_requests 100000;
 
     server {
@@ -78,6 +78,7 @@ http {
 }
 EOC
 $t->start($conf);
+$t->redis->linked(2);
 
 # Sends n requests over one connection: the answers.
 sub many ($n, $target, $name) {
@@ -206,7 +207,7 @@ is count(status => @r[0 .. 5]), '200:5 429:1', 'before it';
 is join(' ', map { $_->status } @r[6, 7, 8]), '200 429 429', 'after it';
 is $r[8]->header('T-Source'), 'deny_cache', 'what was refused is known';
 
-ok $t->reload($conf =~ s/timeout=5s/timeout=4s/r), 'another timeout';
+ok $t->reload($conf =~ s/ timeout=20s/ timeout=4s/r), 'another timeout';
 is_deeply [map { $_->header('T-Source') } many(2, '/x', 'k9')],
     ['redis', 'redis'], 'the new workers have links of their own';
 

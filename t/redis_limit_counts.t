@@ -24,7 +24,7 @@ http {
     %%HTTP%%
     spocr_keys file=%%DIR%%/keys.json;
     spocr_zone zone=z:1m;
-    spocr_redis %%REDIS%% timeout=5s;
+    spocr_redis %%REDIS%% timeout=20s connect_timeout=20s;
     spocr_limit window=3600s;
     root %%DIR%%;
     client_max_body_size 100;
@@ -70,6 +70,8 @@ http {
     }
 }
 EOC
+
+$t->redis->linked(1);
 
 # How many were taken of the limits of a key and of its uid, and how often
 # Redis was asked.

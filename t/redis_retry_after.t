@@ -23,7 +23,7 @@ http {
     %%HTTP%%
     spocr_keys file=%%DIR%%/keys.json;
     spocr_zone zone=z:1m;
-    spocr_redis %%REDIS%% timeout=10s;
+    spocr_redis %%REDIS%% timeout=20s connect_timeout=20s;
     root %%DIR%%;
 
     server {
@@ -44,6 +44,7 @@ for my $node (@nodes) {
     $node->file('page', 'x');
     $node->start($conf);
 }
+$t->redis->linked(2 * @nodes);
 
 sub ask ($node, $width, $name) {
     return $nodes[$node]->get("/$width", key => $t->key($name));

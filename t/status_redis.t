@@ -20,7 +20,7 @@ http {
     %%HTTP%%
     spocr_keys file=%%DIR%%/keys.json;
     spocr_zone zone=z:1m;
-    spocr_redis %%PROXY%% timeout=20s;
+    spocr_redis %%PROXY%% timeout=20s connect_timeout=20s;
     spocr_limit key=3 window=3600s;
     keepalive_requests 10000;
     root %%DIR%%;

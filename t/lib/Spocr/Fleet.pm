@@ -7,8 +7,9 @@
 #   $fleet->boundary;       # hammered across one: twice the limit
 #   $fleet->test->done;
 #
-# Clients are paced: what is offered is three times the limit.  A machine
-# that can do a third of that is fast enough for the counts to be exact.
+# Clients are paced: what is offered is three times the limit.  Where they come
+# far behind that, a window might not be full for their sake: such a run says
+# nothing, and another one is made.
 
 package Spocr::Fleet;
 
@@ -28,7 +29,7 @@ http {
     %%HTTP%%
     spocr_keys file=%%DIR%%/keys.json;
     spocr_zone zone=z:1m;
-    spocr_redis %%REDIS%% timeout=10s;
+    spocr_redis %%REDIS%% timeout=20s connect_timeout=20s;
     spocr_limit_headers ietf;
     keepalive_requests 1000000;
     access_log off;
@@ -73,6 +74,7 @@ sub new ($class, @skews) {
     my @nodes = ($t, map { $t->node(clock => $_ || undef) } @skews);
     $_->file('page', 'x') for @nodes;
     $_->start($conf) for @nodes;
+    $t->redis->linked(2 * @nodes);
     return bless { t => $t, nodes => \@nodes }, $class;
 }
 
@@ -96,7 +98,7 @@ sub _request ($self, $target, $name) {
 sub _whole_windows ($self, $width, $n, %o) {
     my $label = delete $o{label};
 
-    for (1 .. 5) {
+    for (1 .. 8) {
         my $from = (int(time / $width) + 1) * $width;
         $from += $width if $from - time < 0.5;
         my $end = $from + $n * $width;
@@ -107,9 +109,10 @@ sub _whole_windows ($self, $width, $n, %o) {
                 return 'late' if time >= $end;
                 return $label->($place, $status, $head);
             });
-        return $got if !$got->{labels}{late};
+        return $got if !$got->{labels}{late}
+                       && $got->{behind} < 0.3 * $width;
     }
-    die "no run ended in time\n";
+    die "this machine is too slow\n";
 }
 
 sub windows ($self) {

@@ -12,7 +12,8 @@
 #   ports => [N, ...]      connections go to these in turn
 #   until => TIME          instead of total: none is sent after that time
 #   from => TIME           none is sent before it
-#   rate => N              so many a second at most, of all clients
+#   rate => N              so many a second, of all clients; ->{behind} is by
+#                          how many seconds one of them came too late at most
 #   abort => FRACTION      so many of all hang up within 100 ms if they have
 #                          no answer by then: ->{aborted} counts them
 #   label => SUB           is called with a request's place in the list, its
@@ -75,7 +76,7 @@ sub run (%o) {
     syswrite $_, 'g' for @starts;
 
     my %sum = (status => {}, labels => {}, closed => 0, aborted => 0,
-               ids => []);
+               behind => 0, ids => []);
     for my $i (0 .. $#results) {
         local $/;
         my $text = readline $results[$i];
@@ -86,6 +87,7 @@ sub run (%o) {
             $sum{$what}{$_} += $got->{$what}{$_} for keys %{ $got->{$what} };
         }
         $sum{$_} += $got->{$_} for qw(closed aborted);
+        $sum{behind} = $got->{behind} if $got->{behind} > $sum{behind};
         push @{ $sum{ids} }, @{ $got->{ids} };
     }
     return \%sum;
@@ -96,7 +98,7 @@ sub _client ($go, $ready, $o) {
     my $s = { o => $o, sent => 0, opened => 0, idle => {}, busy => {},
               select => IO::Select->new,
               got => { status => {}, labels => {}, closed => 0, aborted => 0,
-                       ids => [] } };
+                       behind => 0, ids => [] } };
     my $width = $o->{connections} // 16;
     $width = $o->{total} if !$o->{until} && $width > $o->{total};
 
@@ -146,7 +148,11 @@ sub _send ($s, $now) {
 
     for my $key (keys %{ $s->{idle} }) {
         return if !$o->{until} && $s->{sent} >= $o->{total};
-        return if $o->{rate} && $s->{sent} > $o->{rate} * ($now - $s->{start});
+        if ($o->{rate}) {
+            my $behind = $now - $s->{start} - $s->{sent} / $o->{rate};
+            return if $behind < 0;
+            $s->{got}{behind} = $behind if $behind > $s->{got}{behind};
+        }
 
         my $c = delete $s->{idle}{$key};
         $c->{place} = ($o->{first} + $s->{sent}++) % @$requests;

@@ -44,7 +44,9 @@
 #                               what a script runs is counted as well
 # $redis->monitor               what is run from here on: ->commands, a list
 #                               of [NAME, ARGS]
-# $redis->clients               CLIENT LIST without ours: [{name => value}]
+# $redis->clients               CLIENT LIST without ours: ({name => value}, …)
+# $redis->linked(N)             waits until so many workers of gateways are
+#                               ready to ask, and no other one is
 # $redis->info(FIELD)           a field of INFO
 
 package Spocr::Redis;
@@ -283,6 +285,18 @@ sub clients ($self) {
     my @all = map { +{ map { split /=/, $_, 2 } split / / } }
               split /\n/, $self->do('CLIENT', 'LIST');
     return grep { ($_->{name} // '') ne 'spocr-test' } @all;
+}
+
+# The last that is sent before a link is ready is the call of a function.
+sub linked ($self, $n) {
+    my $until = time + 20;
+    my $now = -1;
+    while (time < $until) {
+        $now = grep { $_->{cmd} =~ /^fcall/ } eval { $self->clients };
+        return 1 if $now == $n;
+        sleep 0.02;
+    }
+    die "$now workers are linked, not $n\n";
 }
 
 END {
