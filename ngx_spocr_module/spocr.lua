@@ -10,6 +10,7 @@
 -- releases of the gateway run side by side on one Redis.
 
 local VERSION = 1
+local RECORD_MAX = 65536        -- bytes
 
 
 -- Read once in a call: in Redis 7.0 it goes on while a function runs.
@@ -86,10 +87,26 @@ end
 -- KEYS  records
 -- ARGV  nonce
 --
--- Answers: nonce, and the value of each key, or nil.
+-- Answers: nonce, and the value of each key, or nil.  A value that can be no
+-- record, of another type or longer than the gateway takes, is an error: it
+-- must not look like a key that does not exist.
 
 local function get(keys, args)
-    return { args[1], unpack(redis.call('MGET', unpack(keys)), 1, #keys) }
+    local values = redis.call('MGET', unpack(keys))
+
+    for i, key in ipairs(keys) do
+        local other = not values[i] and redis.pcall('GET', key)
+
+        if type(other) == 'table' and string.find(other.err, '^WRONGTYPE') then
+            return other
+        end
+
+        if values[i] and #values[i] > RECORD_MAX then
+            return redis.error_reply('WRONGTYPE a record is too long')
+        end
+    end
+
+    return { args[1], unpack(values, 1, #keys) }
 end
 
 

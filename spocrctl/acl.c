@@ -12,10 +12,10 @@
 
 
 /* What the functions call, and what the gateway calls itself. */
-#define GATEWAY   "+fcall +mget +set +time +ping +subscribe"
+#define GATEWAY   "+fcall +get +mget +set +time +ping +subscribe"
 
 /* The same for "doctor", and what the store and "limits" need. */
-#define OPERATOR  GATEWAY " +get +exists +scan +watch +multi +exec +publish " \
+#define OPERATOR  GATEWAY " +exists +scan +watch +multi +exec +publish " \
                   "+function|list +function|load +info"
 
 

@@ -34,14 +34,23 @@ sub get (@keys) {
 $redis->do('SET', 'spocr:key:aa', '{"id":"key_1"}');
 $redis->do('SET', 'spocr:plan:pro', '');
 $redis->do('RPUSH', 'spocr:tenant:list', 1);
+$redis->do('SET', 'spocr:key:long', 'x' x 65537);
+$redis->do('SET', 'spocr:key:most', 'x' x 65536);
+is length get('spocr:key:most')->[1], 65536, '64 KB are not too much';
 is_deeply get('spocr:key:aa'), ["n\0\r\n", '{"id":"key_1"}'], 'a value';
 is_deeply get('spocr:key:none'), ["n\0\r\n", undef], 'none';
 is_deeply get('spocr:none', 'spocr:key:aa', 'spocr:none', 'spocr:plan:pro',
               'spocr:none'),
     ["n\0\r\n", undef, '{"id":"key_1"}', undef, '', undef],
     'each in its place, up to the last';
-is_deeply get('spocr:tenant:list'), ["n\0\r\n", undef],
-    'another type is no value';
+
+# C-8
+for my $case (['spocr:tenant:list', 'another type'],
+              ['spocr:key:long', 'what is too long']) {
+    my ($key, $name) = @$case;
+    ok !eval { get('spocr:key:aa', $key, 'spocr:none') }, $name;
+    like $@, qr/^WRONGTYPE/, '... is an error, and not a key that is absent';
+}
 is scalar @{ get(('spocr:none') x 16) }, 17, 'sixteen at once';
 
 my $binary = join '', map { chr } 0 .. 255;
@@ -50,7 +59,8 @@ is get('spocr:key:bin')->[1], $binary, 'all bytes';
 is $redis->do('FCALL_RO', 'spocr_v1_get', 1, 'spocr:key:aa', 'n')->[0], 'n',
     'it can be called read-only';
 is_deeply $redis->counted(sub {
-              $redis->client->do('FCALL', 'spocr_v1_get', 2, 'a', 'b', 'n') }),
+              $redis->client->do('FCALL', 'spocr_v1_get', 2, 'spocr:key:aa',
+                                 'spocr:key:bin', 'n') }),
     { fcall => 1, mget => 1 }, 'one command, however many keys';
 
 # -- hello

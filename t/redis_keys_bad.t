@@ -71,6 +71,7 @@ $redis->do('RPUSH', $records->name(key => 'array'), 'id');
 unusable('array', 'a list');
 
 is lines, 1, 'and no line for each';
+unlike $t->log, qr/is away/, 'and none is a reason to leave Redis';
 
 # that it is one is known for a while, and no longer
 my $n = $redis->counted(sub { unusable('text', 'still') })->{fcall};

@@ -44,7 +44,7 @@ sub denied ($client, @command) {
 
 my @secret = ('FUNCTION LOAD x', 'FUNCTION LOAD REPLACE x', 'FUNCTION FLUSH',
     'FUNCTION LIST', 'FUNCTION DELETE spocr_v1', 'FUNCTION DUMP',
-    'GET spocr:x', 'DEL spocr:x', 'UNLINK spocr:x', 'EXPIRE spocr:x 1',
+    'GETDEL spocr:x', 'DEL spocr:x', 'UNLINK spocr:x', 'EXPIRE spocr:x 1',
     'INCR spocr:x', 'HGETALL spocr:x', 'LPUSH spocr:x 1',
     'RENAME spocr:x spocr:y',
     'KEYS *', 'SCAN 0', 'RANDOMKEY', 'DBSIZE', 'FLUSHALL', 'FLUSHDB',
