@@ -12,6 +12,7 @@
 
 #define NGX_SPOCR_REDIS_QUEUE_MAX   4096
 #define NGX_SPOCR_REDIS_BYTES_MAX   1048576    /* of commands in the queue */
+#define NGX_SPOCR_REDIS_FREE_MAX    256        /* entries kept for reuse */
 
 
 static ngx_uint_t ngx_spocr_redis_calls_room(ngx_spocr_redis_calls_t *calls,
@@ -36,7 +37,6 @@ ngx_spocr_redis_calls_start(ngx_cycle_t *cycle, ngx_spocr_redis_t *redis)
     calls->opening = 1;
 
     ngx_queue_init(&calls->queue);
-    ngx_queue_init(&calls->free);
 
     calls->ident.fd = (ngx_socket_t) -1;
     calls->ident.data = calls;
@@ -68,6 +68,7 @@ ngx_spocr_redis_calls_stop(ngx_spocr_redis_t *redis)
 {
     ngx_queue_t              *q;
     ngx_spocr_redis_calls_t  *calls;
+    ngx_spocr_redis_entry_t  *entry;
 
     calls = redis->calls;
 
@@ -79,14 +80,14 @@ ngx_spocr_redis_calls_stop(ngx_spocr_redis_t *redis)
 
     while (!ngx_queue_empty(&calls->queue)) {
         q = ngx_queue_head(&calls->queue);
-        ngx_spocr_redis_entry_drop(ngx_queue_data(q, ngx_spocr_redis_entry_t,
-                                                  queue));
+        entry = ngx_queue_data(q, ngx_spocr_redis_entry_t, queue);
+        ngx_spocr_redis_entry_drop(entry);
     }
 
-    while (!ngx_queue_empty(&calls->free)) {
-        q = ngx_queue_head(&calls->free);
-        ngx_queue_remove(q);
-        ngx_free(ngx_queue_data(q, ngx_spocr_redis_entry_t, queue));
+    while (calls->free) {
+        entry = calls->free;
+        calls->free = entry->next;
+        ngx_free(entry);
     }
 
     if (calls->timer.timer_set) {
@@ -137,8 +138,7 @@ ngx_spocr_redis_call(ngx_spocr_redis_t *redis, ngx_spocr_redis_call_t *call,
     ngx_spocr_redis_nonce(redis, entry->nonce);
 
     if (ngx_spocr_redis_calls_command(entry, request) != NGX_OK) {
-        ngx_queue_insert_head(&calls->free, &entry->queue);
-        calls->nfree++;
+        ngx_spocr_redis_entry_put(calls, entry);
         goto refused;
     }
 
@@ -294,15 +294,13 @@ ngx_spocr_redis_calls_command(ngx_spocr_redis_entry_t *entry,
 static ngx_spocr_redis_entry_t *
 ngx_spocr_redis_entry_get(ngx_spocr_redis_calls_t *calls)
 {
-    ngx_queue_t              *q;
     ngx_spocr_redis_entry_t  *entry;
 
-    if (!ngx_queue_empty(&calls->free)) {
-        q = ngx_queue_head(&calls->free);
-        ngx_queue_remove(q);
-        calls->nfree--;
+    entry = calls->free;
 
-        entry = ngx_queue_data(q, ngx_spocr_redis_entry_t, queue);
+    if (entry) {
+        calls->free = entry->next;
+        calls->nfree--;
 
     } else {
         entry = ngx_alloc(sizeof(ngx_spocr_redis_entry_t), ngx_cycle->log);
@@ -319,4 +317,20 @@ ngx_spocr_redis_entry_get(ngx_spocr_redis_calls_t *calls)
     entry->timer.log = ngx_cycle->log;
 
     return entry;
+}
+
+
+void
+ngx_spocr_redis_entry_put(ngx_spocr_redis_calls_t *calls,
+    ngx_spocr_redis_entry_t *entry)
+{
+    if (calls->nfree >= NGX_SPOCR_REDIS_FREE_MAX) {
+        ngx_free(entry);
+        return;
+    }
+
+    entry->next = calls->free;
+
+    calls->free = entry;
+    calls->nfree++;
 }

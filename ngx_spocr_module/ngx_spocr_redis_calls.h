@@ -25,6 +25,7 @@
 /* Heap, a worker's; the call's time is in one of the two timers. */
 struct ngx_spocr_redis_entry_s {
     ngx_queue_t               queue;
+    ngx_spocr_redis_entry_t  *next;        /* of those that are free */
     ngx_spocr_redis_calls_t  *calls;
     ngx_spocr_redis_call_t   *call;        /* NULL: nobody waits for it */
     u_char                   *command;     /* until it is sent; in room, or
@@ -47,7 +48,7 @@ struct ngx_spocr_redis_calls_s {
     ngx_spocr_redis_t        *redis;
     ngx_spocr_redis_link_t   *link;
     ngx_queue_t               queue;
-    ngx_queue_t               free;
+    ngx_spocr_redis_entry_t  *free;
     ngx_uint_t                nfree;
     ngx_uint_t                n;           /* in the queue */
     ngx_uint_t                nlookups;    /* of them */
@@ -70,6 +71,10 @@ void ngx_spocr_redis_calls_arm(ngx_spocr_redis_calls_t *calls);
 /* Timers: of the queue's head, and of one entry. */
 void ngx_spocr_redis_calls_head(ngx_event_t *ev);
 void ngx_spocr_redis_calls_budget(ngx_event_t *ev);
+
+/* An entry that is in no queue goes back to those that are free. */
+void ngx_spocr_redis_entry_put(ngx_spocr_redis_calls_t *calls,
+    ngx_spocr_redis_entry_t *entry);
 
 /* The memory of a command that was sent, or will not be. */
 void ngx_spocr_redis_entry_forget(ngx_spocr_redis_entry_t *entry);

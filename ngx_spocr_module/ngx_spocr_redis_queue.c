@@ -12,7 +12,6 @@
 #include "ngx_spocr_redis_calls.h"
 
 
-#define NGX_SPOCR_REDIS_FREE_MAX    256        /* entries kept for reuse */
 #define NGX_SPOCR_REDIS_SAMPLE      16         /* calls for one that is timed */
 
 
@@ -381,13 +380,7 @@ ngx_spocr_redis_entry_drop(ngx_spocr_redis_entry_t *entry)
         calls->timer.cancelable = 1;
     }
 
-    if (calls->nfree < NGX_SPOCR_REDIS_FREE_MAX) {
-        ngx_queue_insert_head(&calls->free, &entry->queue);
-        calls->nfree++;
-
-    } else {
-        ngx_free(entry);
-    }
+    ngx_spocr_redis_entry_put(calls, entry);
 }
 
 
