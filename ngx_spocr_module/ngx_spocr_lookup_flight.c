@@ -136,6 +136,7 @@ ngx_spocr_flight_call(ngx_spocr_lookup_flight_t *flight)
     request.slot = request.keys[0];
     request.budget = ngx_spocr_redis_timeout(redis);
     request.lookup = 1;
+    request.read = 1;
 
     flight->call.handler = ngx_spocr_flight_handler;
     flight->call.data = flight;

@@ -106,6 +106,8 @@ typedef struct {
     unsigned                  lookup:1;     /* caused by who may be anyone:
                                              * such fill half of the queue at
                                              * most */
+    unsigned                  read:1;       /* it writes nothing: Redis' user
+                                             * may be one who cannot */
 } ngx_spocr_redis_request_t;
 
 

@@ -249,7 +249,13 @@ ngx_spocr_redis_calls_command(ngx_spocr_redis_entry_t *entry,
 
     nkeys = (u_char) ('0' + request->nkeys);
 
-    ngx_str_set(&words[0], "FCALL");
+    if (request->read) {
+        ngx_str_set(&words[0], "FCALL_RO");
+
+    } else {
+        ngx_str_set(&words[0], "FCALL");
+    }
+
     words[1].data = name;
     words[1].len = sizeof(NGX_SPOCR_REDIS_LIBRARY "_") - 1 + len;
     words[2].data = &nkeys;

@@ -12,7 +12,7 @@
 
 
 /* What the functions call, and what the gateway calls itself. */
-#define GATEWAY   "+fcall +get +mget +set +time +ping +subscribe"
+#define GATEWAY   "+fcall +fcall_ro +get +mget +set +time +ping +subscribe"
 
 /* The same for "doctor", and what the store and "limits" need. */
 #define OPERATOR  GATEWAY " +exists +scan +watch +multi +exec +publish " \
@@ -23,7 +23,7 @@ void
 ctl_redis_acl(const ctl_opts_t *opts)
 {
     bool         operator;
-    char        *password, *line, hex[CTL_HEX_LEN];
+    char        *password, *line, *keys, hex[CTL_HEX_LEN];
     const char  *user, *db, *prefix;
 
     operator = opts->whose && strcmp(opts->whose, "spocrctl") == 0;
@@ -49,10 +49,17 @@ ctl_redis_acl(const ctl_opts_t *opts)
         free(password);
     }
 
-    line = ctl_text("ACL SETUSER %s reset on %s%s%s~%s* &%snotice %s%s%s",
+    /* the gateway counts; keys are spocrctl's, and whoever takes the gateway
+     * over can make none */
+
+    keys = operator ? ctl_text("~%s*", prefix)
+                    : ctl_text("~%s{* %%R~%skey:* %%R~%stenant:* %%R~%splan:*",
+                               prefix, prefix, prefix, prefix);
+
+    line = ctl_text("ACL SETUSER %s reset on %s%s%s%s &%snotice %s%s%s",
                     user, opts->password_file ? "#" : "",
                     opts->password_file ? hex : "",
-                    opts->password_file ? " " : "", prefix, prefix,
+                    opts->password_file ? " " : "", keys, prefix,
                     operator ? OPERATOR : GATEWAY, db ? " +select" : "",
                     opts->auto_load ? " +function|load" : "");
 
@@ -68,5 +75,6 @@ ctl_redis_acl(const ctl_opts_t *opts)
                  "nobody can log in as it yet");
     }
 
+    free(keys);
     free(line);
 }
