@@ -38,9 +38,11 @@ ngx_spocr_redis_timeout(const ngx_spocr_redis_t *redis)
 ngx_int_t
 ngx_spocr_redis_start(ngx_cycle_t *cycle, ngx_spocr_redis_t *redis)
 {
-    /* not in the processes that look after caches */
+    /* not in the processes that look after caches; not where none is gated */
 
-    if (ngx_process != NGX_PROCESS_WORKER && ngx_process != NGX_PROCESS_SINGLE)
+    if ((ngx_process != NGX_PROCESS_WORKER
+         && ngx_process != NGX_PROCESS_SINGLE)
+        || redis->context.zone == NULL)
     {
         return NGX_OK;
     }

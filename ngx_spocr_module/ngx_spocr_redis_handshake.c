@@ -339,44 +339,56 @@ ngx_spocr_redis_greet_refused(ngx_spocr_redis_link_t *link, const char *what,
 }
 
 
-ngx_uint_t
-ngx_spocr_redis_is_away(const ngx_str_t *error)
+ngx_spocr_redis_error_e
+ngx_spocr_redis_error(const ngx_str_t *error)
 {
-    size_t             len;
-    ngx_uint_t         i;
-    const ngx_str_t   *s;
+    ngx_uint_t        i;
+    const ngx_str_t  *text;
 
-    static const ngx_str_t  away[] = {
-        ngx_string("LOADING "),             /* after a start */
-        ngx_string("READONLY "),            /* a replica now */
-        ngx_string("MASTERDOWN "),
-        ngx_string("MOVED "),               /* a cluster */
-        ngx_string("ASK "),
-        ngx_string("CLUSTERDOWN "),
-        ngx_string("TRYAGAIN "),
-        ngx_string("CROSSSLOT "),
-        ngx_string("NOAUTH "),
-        ngx_string("NOPERM "),
-        ngx_string("MISCONF "),             /* it cannot save, so it does not
-                                             * write */
-        ngx_string("NOREPLICAS "),
-        ngx_string("BUSY "),                /* with a script of another's */
-        ngx_string("UNBLOCKED "),
-        ngx_string("ERR Function not found"),
-        ngx_string("ERR The user executing the script"),
-        ngx_string("ERR unknown command"),
-        ngx_string("ERR max number of clients"),
-        ngx_null_string
+    static const struct {
+        ngx_str_t                text;
+        ngx_spocr_redis_error_e  kind;
+    } errors[] = {
+
+        /* a user without a permission; a Redis that does not write */
+
+        { ngx_string("NOPERM "), NGX_SPOCR_REDIS_ERROR_REFUSED },
+        { ngx_string("ERR The user executing the script"),
+          NGX_SPOCR_REDIS_ERROR_REFUSED },
+        { ngx_string("MISCONF "), NGX_SPOCR_REDIS_ERROR_REFUSED },
+        { ngx_string("NOREPLICAS "), NGX_SPOCR_REDIS_ERROR_REFUSED },
+
+        /* after a start; a replica; a cluster; with a script of another's */
+
+        { ngx_string("LOADING "), NGX_SPOCR_REDIS_ERROR_USELESS },
+        { ngx_string("READONLY "), NGX_SPOCR_REDIS_ERROR_USELESS },
+        { ngx_string("MASTERDOWN "), NGX_SPOCR_REDIS_ERROR_USELESS },
+        { ngx_string("MOVED "), NGX_SPOCR_REDIS_ERROR_USELESS },
+        { ngx_string("ASK "), NGX_SPOCR_REDIS_ERROR_USELESS },
+        { ngx_string("CLUSTERDOWN "), NGX_SPOCR_REDIS_ERROR_USELESS },
+        { ngx_string("TRYAGAIN "), NGX_SPOCR_REDIS_ERROR_USELESS },
+        { ngx_string("BUSY "), NGX_SPOCR_REDIS_ERROR_USELESS },
+
+        /* what the handshake is for */
+
+        { ngx_string("NOAUTH "), NGX_SPOCR_REDIS_ERROR_USELESS },
+        { ngx_string("ERR Function not found"),
+          NGX_SPOCR_REDIS_ERROR_USELESS },
+        { ngx_string("ERR unknown command"), NGX_SPOCR_REDIS_ERROR_USELESS },
+        { ngx_string("ERR max number of clients"),
+          NGX_SPOCR_REDIS_ERROR_USELESS },
+        { ngx_null_string, NGX_SPOCR_REDIS_ERROR_OWN }
     };
 
-    for (i = 0; away[i].len; i++) {
-        s = &away[i];
-        len = s->len;
+    for (i = 0; errors[i].text.len; i++) {
+        text = &errors[i].text;
 
-        if (error->len >= len && ngx_strncmp(error->data, s->data, len) == 0) {
-            return 1;
+        if (error->len >= text->len
+            && ngx_strncmp(error->data, text->data, text->len) == 0)
+        {
+            break;
         }
     }
 
-    return 0;
+    return errors[i].kind;
 }

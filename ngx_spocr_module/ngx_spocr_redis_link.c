@@ -367,6 +367,7 @@ ngx_spocr_redis_link_ready(ngx_spocr_redis_link_t *link)
     link->state = NGX_SPOCR_REDIS_LINK_READY;
     link->since = ngx_current_msec;
     link->tried = 0;
+    link->why.len = 0;
 
     if (link->owner->library) {
         ngx_spocr_redis_count(link->redis, NGX_SPOCR_REDIS_TOTAL_CONNECTED);

@@ -203,8 +203,16 @@ ngx_int_t ngx_spocr_redis_greet(ngx_spocr_redis_link_t *link);
 ngx_int_t ngx_spocr_redis_greet_message(ngx_spocr_redis_link_t *link,
     const ngx_spocr_redis_message_t *message);
 
-/* Whether an error is about Redis as a whole, not about one call. */
-ngx_uint_t ngx_spocr_redis_is_away(const ngx_str_t *error);
+/* What an error says of the next call. */
+typedef enum {
+    NGX_SPOCR_REDIS_ERROR_OWN = 0,      /* nothing: it is this call's own */
+    NGX_SPOCR_REDIS_ERROR_REFUSED,      /* others of its kind will be refused,
+                                         * too; the link is good */
+    NGX_SPOCR_REDIS_ERROR_USELESS       /* this Redis, or this link, is not the
+                                         * one to ask */
+} ngx_spocr_redis_error_e;
+
+ngx_spocr_redis_error_e ngx_spocr_redis_error(const ngx_str_t *error);
 
 
 /* ngx_spocr_redis_address.c */

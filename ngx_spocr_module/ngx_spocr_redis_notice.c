@@ -58,7 +58,7 @@ ngx_spocr_redis_notice_start(ngx_cycle_t *cycle, ngx_spocr_redis_t *redis)
 {
     ngx_spocr_redis_notice_t  *notice;
 
-    if (!redis->context.subscribe || redis->context.zone == NULL) {
+    if (!redis->context.subscribe) {
         return NGX_OK;
     }
 

@@ -22,6 +22,8 @@ static void ngx_spocr_redis_calls_lost(ngx_spocr_redis_link_t *link);
 static void ngx_spocr_redis_calls_fill(ngx_spocr_redis_link_t *link);
 static ngx_int_t ngx_spocr_redis_calls_answer(ngx_spocr_redis_calls_t *calls,
     ngx_spocr_redis_entry_t *entry, const ngx_spocr_redis_message_t *message);
+static ngx_int_t ngx_spocr_redis_calls_error(ngx_spocr_redis_calls_t *calls,
+    ngx_spocr_redis_entry_t *entry, const ngx_spocr_redis_message_t *message);
 static void ngx_spocr_redis_calls_fail(ngx_spocr_redis_calls_t *calls);
 static void ngx_spocr_redis_entry_end(ngx_spocr_redis_entry_t *entry,
     ngx_spocr_redis_result_e result, const ngx_spocr_redis_reply_t *reply);
@@ -155,25 +157,8 @@ ngx_spocr_redis_calls_answer(ngx_spocr_redis_calls_t *calls,
     link = calls->link;
     reply = &calls->reply;
 
-    reply->error = message->error;
-    reply->nvalues = 0;
-
     if (message->error.len) {
-
-        ngx_spocr_redis_visible(message->error.data, message->error.len);
-
-        if (ngx_spocr_redis_is_away(&message->error)) {
-            ngx_spocr_redis_link_why(link, "it said: %V", &message->error);
-            link->lasting = 1;
-            return NGX_ERROR;
-        }
-
-        ngx_spocr_redis_say(redis, NGX_LOG_ERR, NGX_SPOCR_REDIS_TOPIC_CALL,
-                            "Redis %V refused a call: %V", &link->peer_name,
-                            &message->error);
-
-        ngx_spocr_redis_entry_end(entry, NGX_SPOCR_REDIS_ERROR, reply);
-        return NGX_OK;
+        return ngx_spocr_redis_calls_error(calls, entry, message);
     }
 
     v = message->values;
@@ -191,6 +176,7 @@ ngx_spocr_redis_calls_answer(ngx_spocr_redis_calls_t *calls,
         return NGX_ERROR;
     }
 
+    reply->error.len = 0;
     reply->nvalues = message->nvalues - 1;
 
     for (i = 0; i < reply->nvalues; i++) {
@@ -202,7 +188,51 @@ ngx_spocr_redis_calls_answer(ngx_spocr_redis_calls_t *calls,
                                ngx_spocr_redis_clock() - entry->clock);
     }
 
+    if (entry->call) {
+        ngx_spocr_redis_count(redis, NGX_SPOCR_REDIS_TOTAL_OK);
+    }
+
     ngx_spocr_redis_entry_end(entry, NGX_SPOCR_REDIS_OK, reply);
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_spocr_redis_calls_error(ngx_spocr_redis_calls_t *calls,
+    ngx_spocr_redis_entry_t *entry, const ngx_spocr_redis_message_t *message)
+{
+    ngx_spocr_redis_link_t   *link;
+    ngx_spocr_redis_error_e   kind;
+
+    link = calls->link;
+    kind = ngx_spocr_redis_error(&message->error);
+
+    ngx_spocr_redis_visible(message->error.data, message->error.len);
+
+    if (kind == NGX_SPOCR_REDIS_ERROR_USELESS) {
+        ngx_spocr_redis_link_why(link, "it said: %V", &message->error);
+        link->lasting = 1;
+        return NGX_ERROR;
+    }
+
+    ngx_spocr_redis_say(calls->redis, NGX_LOG_ERR, NGX_SPOCR_REDIS_TOPIC_CALL,
+                        "Redis %V refused a call: %V", &link->peer_name,
+                        &message->error);
+
+    if (entry->call) {
+        ngx_spocr_redis_count(calls->redis, NGX_SPOCR_REDIS_TOTAL_ERROR);
+    }
+
+    if (kind == NGX_SPOCR_REDIS_ERROR_REFUSED) {
+        ngx_spocr_redis_entry_end(entry, NGX_SPOCR_REDIS_AWAY, NULL);
+        return NGX_OK;
+    }
+
+    calls->reply.error = message->error;
+    calls->reply.nvalues = 0;
+
+    ngx_spocr_redis_entry_end(entry, NGX_SPOCR_REDIS_ERROR, &calls->reply);
 
     return NGX_OK;
 }
@@ -390,23 +420,14 @@ static void
 ngx_spocr_redis_entry_end(ngx_spocr_redis_entry_t *entry,
     ngx_spocr_redis_result_e result, const ngx_spocr_redis_reply_t *reply)
 {
-    ngx_spocr_redis_call_t   *call;
-    ngx_spocr_redis_calls_t  *calls;
+    ngx_spocr_redis_call_t  *call;
 
-    calls = entry->calls;
     call = entry->call;
 
     ngx_spocr_redis_entry_drop(entry);
 
     if (call == NULL) {
         return;
-    }
-
-    if (result != NGX_SPOCR_REDIS_AWAY) {
-        ngx_spocr_redis_count(calls->redis,
-                              result == NGX_SPOCR_REDIS_OK
-                              ? NGX_SPOCR_REDIS_TOTAL_OK
-                              : NGX_SPOCR_REDIS_TOTAL_ERROR);
     }
 
     call->result = result;

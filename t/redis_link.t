@@ -68,7 +68,7 @@ my $rules = join ' ', '~spocr:*', '+fcall', '+get', '+set', '+mget', '+time',
             '+ping', '+select';
 my $redis = Spocr::Redis->new(unix => 1, password => 'operator', users => [
     "gateway on >s3cret $rules +function|load",
-    "nofcall on >s3cret ~spocr:* +get +set +time",
+    "nofcall on >s3cret ~spocr:* +get +set +mget +time",
     "notime on >s3cret ~spocr:* +fcall +get +set",
     "nokeys on >s3cret ~other:* +fcall +get +set +mget +time",
     "noload on >s3cret $rules",
@@ -89,13 +89,14 @@ sub keys_in ($db) {
 
 sub complains ($args, $line, $name, %o) {
     my $node = gateway($args);
+    my $what = $o{call} ? 'refused a call' : 'is away';
 
     ok wait_for(sub {
-        source($node) if $o{ready};             # found out by a call
-        return $node->log =~ /\[error\] .*spocr: Redis \S+ is away: $line/;
+        source($node) if $o{call};              # which finds it out
+        return $node->log =~ /\[error\] .*spocr: Redis \S+ $what: $line/;
     }), "$name: $line" or diag $node->log;
     ok wait_for(sub { links($node)->{failed} >= 4 }), 'tried again and again'
-        if !$o{ready};
+        if !$o{call};
     is source($node), 'fallback', 'and goes on without';
 
     my @lines = $node->log =~ /\[error\].*/g;
@@ -124,8 +125,9 @@ complains("redis://gateway\@$at password_file=wrong",
           qr/it refuses the password of user "gateway"/, 'a wrong password');
 complains("redis://nobody\@$at $password",
           qr/it refuses the password of user "nobody"/, 'a user unknown to it');
-complains("redis://nofcall\@$at $password",
-          qr/it refuses spocr_v1_hello: NOPERM .*fcall/, 'no +fcall');
+my $nofcall = complains("redis://nofcall\@$at $password",
+                        qr/it refuses spocr_v1_hello: NOPERM .*fcall/,
+                        'no +fcall');
 complains("redis://noselect\@$at/1 $password", qr/it refuses SELECT: NOPERM/,
           'no +select');
 complains("redis://gateway\@$at/99 $password",
@@ -171,14 +173,17 @@ SKIP: {
 complains("redis://notime\@$at $password",
           qr/it refuses spocr_v1_hello: ERR The user executing the script/,
           'no permission for what the functions call');
-my $denied = complains("redis://nokeys\@$at $password", qr/it said: NOPERM/,
-                       'no permission for the keys', ready => 1);
+my $denied = complains("redis://nokeys\@$at $password", qr/NOPERM .*keys/,
+                       'no permission for the keys', call => 1);
+is links($denied)->{closed}, 0, 'the link is good all the same';
 
 # -- mended while it runs --
 
 $redis->do(qw(ACL SETUSER nokeys ~spocr:*));
 ok well($denied), 'the permission is given: well again';
-ok $denied->wait_log(qr/\[notice\] .*spocr: Redis \Q$at\E is back/),
+$redis->do(qw(ACL SETUSER nofcall +fcall));
+ok well($nofcall), 'another one';
+ok $nofcall->wait_log(qr/\[notice\] .*spocr: Redis \Q$at\E is back/),
    'and says so';
 
 # -- topologies and versions that no link can use --
