@@ -68,7 +68,7 @@ EOC
 my $redis = $t->redis;
 my ($r, $n);
 
-sub asked ($run) { $redis->counted($run)->{fcall} // 0 }
+sub asked ($run) { $redis->counted($run)->{fcall_ro} // 0 }
 
 sub last_line () { (split /\n/, $t->log('auth.log'))[-1] }
 

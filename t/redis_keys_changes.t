@@ -74,7 +74,7 @@ ok all_say(403, 'dora'), 'dora does not exist yet';
 my $n = $t->redis->counted(sub {
     ok all_say(200, 'alice'), 'alice is known everywhere';
     ok all_say(403, 'dora'), 'and that dora is not';
-})->{fcall} // 0;
+})->{fcall_ro} // 0;
 is $n, 0, 'and Redis is not asked';
 
 $records->key(alice => { uid => 'u_acme', status => 'revoked' });

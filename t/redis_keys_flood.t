@@ -41,7 +41,7 @@ http {
 EOC
 $t->file('page', 'page');
 
-my $mine = sub ($run) { $redis->counted($run)->{fcall} // 0 };
+my $mine = sub ($run) { $redis->counted($run)->{fcall_ro} // 0 };
 
 # the answers of Redis are held back until all have asked
 sub together ($clients, @names) {
