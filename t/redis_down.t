@@ -208,6 +208,20 @@ is count(status => @r), '200:12 429:2', 'but counts';
 is count('T-Source' => @r[0 .. 11]), 'redis:12', 'there';
 $redis->do('CONFIG', 'SET', 'maxmemory', 0);
 
+# fifty milliseconds, where nothing else is said
+ok $t->reload($conf =~ s/ timeout=400ms//r), 'the default timeout';
+@conns = conns($t);
+ok back(), 'the new workers have their links';
+$redis->pause;
+@r = many(12, name());
+is count('T-Source' => @r), 'fallback:12', 'hung';
+cmp_ok scalar waited(@r), '<=', 2, 'one request of each worker waits';
+cmp_ok $_->header('T-Redis'), '>=', 0.045, 'for fifty milliseconds'
+    for waited(@r);
+cmp_ok $_->header('T-Redis'), '<', 0.35, 'and not much more' for waited(@r);
+$redis->resume;
+ok back(), 'back';
+
 my $log = $t->log;
 my $lines = () = $log =~ /^.*\[(?:error|warn|crit|alert)\].*spocr.*redis/mgi;
 cmp_ok $lines, '>=', 1, 'the log says that Redis was away';
