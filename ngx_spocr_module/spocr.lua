@@ -95,13 +95,10 @@ local function get(keys, args)
     local values = redis.call('MGET', unpack(keys))
 
     for i, key in ipairs(keys) do
-        local other = not values[i] and redis.pcall('GET', key)
+        if not values[i] then
+            redis.call('GET', key)      -- MGET is silent about another type
 
-        if type(other) == 'table' and string.find(other.err, '^WRONGTYPE') then
-            return other
-        end
-
-        if values[i] and #values[i] > RECORD_MAX then
+        elseif #values[i] > RECORD_MAX then
             return redis.error_reply('WRONGTYPE a record is too long')
         end
     end

@@ -205,7 +205,7 @@ check_permissions(doctor_t *d)
 
     ctl_send(d->link, "FCALL", CTL_LIBRARY "_limit", "2", key[0], key[1],
              "nonce", "1000000", "1000000", "1000", "0", "0", "0");
-    ctl_send(d->link, "FCALL", CTL_LIBRARY "_get", "1", key[2], "nonce");
+    ctl_send(d->link, "FCALL_RO", CTL_LIBRARY "_get", "1", key[2], "nonce");
     ctl_send(d->link, "PING");
 
     why = denied_subscribe(d);

@@ -182,7 +182,7 @@ hello_read(ctl_link_t *link, const redisReply *reply)
 
         } else if (strcmp(name, "version") == 0) {
             snprintf(link->version, sizeof(link->version), "%s", value);
-            link->major = atoi(value);
+            link->major = (int) strtol(value, NULL, 10);
 
         } else if (strcmp(name, "role") == 0) {
             snprintf(link->role, sizeof(link->role), "%s", value);
@@ -209,7 +209,7 @@ ctl_send_argv(ctl_link_t *link, size_t argc, const char **argv)
     size_t         i, len, *lens;
     ctl_buffer_t  *out;
 
-    lens = ctl_need(calloc(argc, sizeof(size_t)));
+    lens = ctl_need(calloc(argc + 1, sizeof(size_t)));
 
     for (i = 0; i < argc; i++) {
         lens[i] = strlen(argv[i]);

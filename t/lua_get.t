@@ -76,14 +76,19 @@ cmp_ok $ms, '<', 5000, 'just now';
 
 # -- users and memory
 
-$redis->do(qw(ACL SETUSER gateway on >pw ~spocr:* +fcall +mget +time));
+$redis->do(qw(ACL SETUSER gateway on >pw %R~spocr:key:* +fcall +fcall_ro +get
+              +mget +time));
 my $gateway = $redis->client(user => 'gateway', password => 'pw');
-is $gateway->do('FCALL', 'spocr_v1_get', 1, 'spocr:key:aa', 'n')->[1],
+is $gateway->do('FCALL_RO', 'spocr_v1_get', 1, 'spocr:key:aa', 'n')->[1],
     '{"id":"key_1"}', 'get, with the least privileges';
 is $gateway->do('FCALL', 'spocr_v1_hello', 0, 'n')->[1], 1, 'and hello';
-ok !eval { $gateway->do('FCALL', 'spocr_v1_get', 1, 'other', 'n') },
+ok !eval { $gateway->do('FCALL_RO', 'spocr_v1_get', 1, 'other', 'n') },
     'no key but ours';
 like $@, qr/^NOPERM/, '... is an error';
+$redis->do(qw(ACL SETUSER gateway -get));
+ok !eval { $gateway->do('FCALL_RO', 'spocr_v1_get', 1, 'spocr:key:none', 'n') },
+    'without GET a key that is not there';
+like $@, qr/can't run this command/, '... is an error, and not absent';
 
 my $full = Spocr::Redis->new(maxmemory => '3mb');
 $full->do('FUNCTION', 'LOAD', $SOURCE);

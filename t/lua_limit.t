@@ -91,7 +91,11 @@ is counts(60, 600, told => [$low, 41, 99]), '0 42 100',
 is counts(60, 600, told => [$low, 5, 5]), '0 43 101',
     'what Redis has is valid where it is more';
 is counts(60, 600, told => [$low, 60, 0]), '1 60 101', 'a key that was full';
-is counts(60, 600, told => [$low, 0, 600]), '2 43 600', 'a uid that was full';
+is counts(60, 600, told => [$low, 0, 600]), '3 60 600', 'a uid that was full';
+$redis->do('FLUSHALL');
+is counts(60, 600, told => [$low, 60, 5]), '1 60 5', 'a refusal is no request';
+is join(' ', map { $redis->do('GET', $_) } $KEY, $UID),
+    "$number:60 $number:5", 'but what is known is kept again';
 $redis->do('FLUSHALL');
 is counts(60, 600, told => [$_, 60, 600]), '0 1 1', "of window $_: nothing"
     and $redis->do('FLUSHALL') for $low + 1, $low - 1, $low + 2**24, '', 'x';
@@ -228,7 +232,7 @@ cmp_ok $end, '>', $window, 'in another window';
 
 # -- users, memory, replicas
 
-$redis->do(qw(ACL SETUSER gateway on >pw ~spocr:* +fcall +mget +set +time));
+$redis->do(qw(ACL SETUSER gateway on >pw ~spocr:{* +fcall +mget +set +time));
 my $gateway = $redis->client(user => 'gateway', password => 'pw');
 is((call(60, 600, client => $gateway))[0], 0, 'with the least privileges');
 fails sub { call(60, 600, client => $gateway, keys => [$KEY, 'other']) },

@@ -61,8 +61,9 @@ is "$d->{code} $d->{ok}", '1 0', 'without the functions';
 told $d, 'functions', 'FAIL', qr/spocr_v1 is not there: spocrctl redis install/;
 told $d, 'permissions', 'unknown', qr/cannot be tried/;
 $good->do('FUNCTION', 'LOAD', "#!lua name=spocr_v1\n" . join '', map {
-    qq{redis.register_function("spocr_v1_$_", function(k, a) return {a[1]} end)}
-    . "\n" } qw(hello limit get));
+    qq[redis.register_function{ function_name = "spocr_v1_$_", flags = ]
+    . qq[{ "no-writes" }, callback = function(k, a) return { a[1] } end }\n]
+} qw(hello limit get));
 $d = doctor($good->url);
 told $d, 'functions', 'warn', qr/of an older or a newer release/;
 is $d->{code}, 0, 'which is no failure';
@@ -70,8 +71,8 @@ $ctl->run(qw(redis install --force));
 
 # -- what is not told, and what is not permitted
 
-$good->do(qw(ACL SETUSER quiet on nopass ~spocr:* &spocr:notice +fcall +mget
-             +set +time +ping +subscribe));
+my @commands = qw(+fcall +fcall_ro +get +mget +set +time +ping +subscribe);
+$good->do(qw(ACL SETUSER quiet on nopass ~spocr:* &spocr:notice), @commands);
 (my $quiet = $good->url) =~ s{//}{//quiet\@};
 $d = doctor($quiet);
 is "$d->{code} $d->{ok}", '0 1', 'a user that may not ask';
@@ -80,11 +81,12 @@ told $d, 'functions', 'ok', qr/^spocr_v1$/;
 my $inside = qr/NOPERM|user .* can't run this command/;
 for my $case (['-set', $inside], ['-mget', $inside],
               ['-subscribe', qr/NOPERM.*subscribe/],
-              ['-ping', qr/NOPERM.*ping/],
+              ['-ping', qr/NOPERM.*ping/], ['-fcall_ro', qr/NOPERM.*fcall_ro/],
+              ['-get', $inside],
               ['resetchannels', qr/NOPERM/], ['resetkeys', qr/NOPERM/]) {
     my ($rule, $re) = @$case;
-    $good->do(qw(ACL SETUSER less reset on nopass ~spocr:* &spocr:notice +fcall
-                 +mget +set +time +ping +subscribe), $rule);
+    $good->do(qw(ACL SETUSER less reset on nopass ~spocr:* &spocr:notice),
+              @commands, $rule);
     my $less = doctor($quiet =~ s/quiet/less/r);
     told $less, 'permissions', 'FAIL', $re, "($rule)";
     is $less->{code}, 1, '... is a failure';

@@ -33,8 +33,8 @@ my @counters = ('spocr:{ab}:l:default:60000:k:key_1',
 is $gateway->do('FCALL', 'spocr_v1_hello', 0, 'n')->[1], 1, 'hello';
 is $gateway->do('FCALL', 'spocr_v1_limit', 2, @counters, 'n', 60, 600, 60000,
                 0, 0, 0)->[1], 0, 'limit';
-is $gateway->do('FCALL', 'spocr_v1_get', 2, 'spocr:key:x', 'spocr:plan:x',
-                'n')->[0], 'n', 'get';
+is $gateway->do('FCALL_RO', 'spocr_v1_get', 3, 'spocr:key:x', 'spocr:plan:x',
+                'spocr:tenant:x', 'n')->[0], 'n', 'get';
 is $gateway->do('PING'), 'PONG', 'ping';
 
 sub denied ($client, @command) {
@@ -58,7 +58,12 @@ my @secret = ('FUNCTION LOAD x', 'FUNCTION LOAD REPLACE x', 'FUNCTION FLUSH',
 for my $command (@secret) {
     denied($gateway, split / /, $command);
 }
-denied($gateway, 'FCALL', 'spocr_v1_get', 1, 'other:x', 'n');
+for my $name ('key:x', 'tenant:x', 'plan:x', 'ids') {      # it makes no keys
+    denied($gateway, 'SET', "spocr:$name", '{}');
+    denied($gateway, 'FCALL', 'spocr_v1_limit', 2, "spocr:$name", $counters[1],
+           'n', 60, 600, 60000, 0, 0, 0);
+}
+denied($gateway, 'FCALL_RO', 'spocr_v1_get', 1, 'other:x', 'n');
 denied($gateway, 'SET', 'other:x', 1);
 denied($gateway, 'MGET', 'spocr:x', 'other:x');
 denied($gateway, 'SUBSCRIBE', $_) for 'other', 'spocr:other';
@@ -81,7 +86,8 @@ $redis->do('FUNCTION', 'DELETE', 'x');
 
 # another prefix, another database, no password
 $r = $ctl->raw('', qw(redis acl --redis), 'redis://h/2 prefix=gw:');
-like $r->{out}, qr/ ~gw:\* &gw:notice .* \+select\n\z/, 'prefix and database';
+like $r->{out}, qr/ ~gw:\{\* %R~gw:key:\* .* &gw:notice .* \+select\n\z/,
+    'prefix and database';
 unlike $r->{out}, qr/#/, 'no password';
 like $r->{err}, qr/nobody can log in/, 'which is told';
 fails $ctl->run(qw(redis acl --for me)), 2, qr/gateway or spocrctl/, '--for';
