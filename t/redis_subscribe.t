@@ -26,7 +26,7 @@ http {
     %%HTTP%%
     spocr_keys redis ttl=1h negative_ttl=1h stale=1h;
     spocr_zone zone=z:1m;
-    spocr_redis %%URL%%;
+    spocr_redis %%URL%% timeout=2s;
     spocr_limit key=100000 uid=100000 window=3600s;
     root %%DIR%%;
 
@@ -120,11 +120,16 @@ ok wait_for(sub { subscribers() == 1 }), 'it goes, and its subscription';
 # What the workers say of alice, each of them at least once.
 sub all_say {
     my (%said, %pids);
-    for (1 .. 500) {
-        my $r = $t->get('/', key => $t->key('alice'));
-        $said{ $r->status } = 1;
-        $pids{ $r->header('T-Pid') } = 1;
-        last if $_ >= 20 && 3 == grep { $pids{$_} } $t->workers;
+    my $until = time + 10;
+
+    while (time < $until && 3 != grep { $pids{$_} } $t->workers) {
+        my @conns = map { $t->conn } 1 .. 12;   # one worker takes not all
+        $_->send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n"
+                 . 'Authorization: Bearer ' . $t->key('alice') . "\r\n\r\n")
+            for @conns;
+        for my $r (map { $_->response } @conns) {
+            $said{ $r->status } = $pids{ $r->header('T-Pid') } = 1;
+        }
     }
     return join ' ', sort keys %said;
 }
@@ -134,19 +139,26 @@ sub all_say {
 my $best = 60;
 for my $round (1 .. 3) {
     my ($then, $status) = $round % 2 ? (403, 'disabled') : (200, 'active');
-    alice($round % 2 ? 'active' : 'disabled');
-    ok wait_for(sub { all_say() == 603 - $then }), 'all workers know alice';
-    $records->quietly(sub { alice($status) });
-    is all_say(), 603 - $then, 'and have not heard of her change';
+    my ($n, $before);
+
+    # on a busy machine a holder may be too late, and another one follows it
+    for (1 .. 5) {
+        alice($round % 2 ? 'active' : 'disabled');
+        wait_for(sub { all_say() eq 603 - $then });
+        $n = status($t, 'subscriptions');
+        $records->quietly(sub { alice($status) });
+        $before = all_say();
+        last if status($t, 'subscriptions') == $n;
+    }
+    is $before, 603 - $then, 'all know alice, and have not heard of her change';
 
     my $pid = holder($t);
-    my $n = status($t, 'subscriptions');
     my $start = time;
     $t->signal(KILL => $pid);
     ok wait_for(sub { status($t, 'subscriptions') > $n }),
        "holder $round is killed: another one subscribes";
     $best = time - $start if time - $start < $best;
-    is all_say(), $then, 'all have asked again';
+    is all_say(), $then, 'all ask again';
 
     ok wait_for(sub { my $h = holder($t); $h && $h != $pid }),
        'it is another worker';
