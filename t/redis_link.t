@@ -44,6 +44,8 @@ sub gateway ($args, %o) {
     (my $text = $conf) =~ s/%%MORE%%/$more/;
     my $dir = $t->dir;
     $args =~ s{(?<=_file=)}{$dir/};
+    $args .= ' timeout=1s' if $args !~ / timeout=/;     # the machine is busy
+    $args .= ' connect_timeout=2s' if $args !~ /connect_timeout=/;
     $text =~ s/%%ARGS%%/$args/;
     push @nodes, $node;
     return $node->start($text);
