@@ -261,7 +261,11 @@ denied_subscribe(doctor_t *d)
 static void
 check_role(doctor_t *d)
 {
-    if (strcmp(d->link->role, "master") == 0) {
+    if (d->link->mode[0] && strcmp(d->link->mode, "standalone") != 0) {
+        add(d, "role", RESULT_FAIL, "%s: the gateway knows single Redises only",
+            d->link->mode);
+
+    } else if (strcmp(d->link->role, "master") == 0) {
         add(d, "role", RESULT_OK, "master");
 
     } else if (d->link->role[0]) {

@@ -186,6 +186,9 @@ hello_read(ctl_link_t *link, const redisReply *reply)
 
         } else if (strcmp(name, "role") == 0) {
             snprintf(link->role, sizeof(link->role), "%s", value);
+
+        } else if (strcmp(name, "mode") == 0) {
+            snprintf(link->mode, sizeof(link->mode), "%s", value);
         }
     }
 }

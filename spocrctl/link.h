@@ -79,6 +79,7 @@ typedef struct {
     char            version[32];        /* "7.0.15", or "" */
     int             major;              /* 7; 0: not known */
     char            role[16];           /* "master", "replica", or "" */
+    char            mode[16];           /* "standalone", "cluster", or "" */
     const char     *doubt;              /* said where a reply is missing */
 } ctl_link_t;
 

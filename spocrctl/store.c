@@ -10,6 +10,7 @@
 
 #include "ctl.h"
 #include <time.h>
+#include <unistd.h>
 
 
 #define TRIES_MAX  500
@@ -30,6 +31,7 @@ ctl_store_change(const ctl_opts_t *opts, ctl_change_pt change, void *data)
     struct timespec   pause = { 0, 0 };
 
     store = opts->redis ? ctl_redis_edit(opts) : ctl_file_edit(opts);
+    srandom((unsigned) getpid());
 
     for (tries = 0; tries < TRIES_MAX; tries++) {
         change(store, data);

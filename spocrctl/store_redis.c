@@ -230,7 +230,7 @@ take(ctl_redis_t *rs, const char *name, const char *text)
 }
 
 
-/* All records, once in a try. */
+/* All records, once in a try; a change then knows that no key was added. */
 
 static void
 load(ctl_redis_t *rs)
@@ -242,6 +242,8 @@ load(ctl_redis_t *rs)
     if (rs->loaded) {
         return;
     }
+
+    watch(rs, CTL_REDIS_IDS);
 
     /* no character of a prefix has a meaning in patterns */
     pattern = ctl_text("%s[kpt]*:*", rs->prefix);
@@ -309,7 +311,6 @@ redis_key(ctl_store_t *store, const char *id)
 
     rs = (ctl_redis_t *) store;
 
-    watch(rs, CTL_REDIS_IDS);
     load(rs);
 
     entry = json_object_get(rs->ids, id);

@@ -142,4 +142,7 @@ $d = doctor($fake->url);
 told $d, 'version', 'FAIL', qr/redis 6\.2\.14 is too old: 7\.0 or newer/;
 is $d->{code}, 1, 'Redis 6';
 
+my $cluster = Spocr::Redis->new(config => ['cluster-enabled yes']);
+told doctor($cluster->url), 'role', 'FAIL', qr/^cluster: .* single Redises/;
+
 done_testing;

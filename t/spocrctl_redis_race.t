@@ -78,6 +78,12 @@ is join(' ', map { $_->{id} . '=' . ($_->{status} // '-') }
              @{ $ctl->json(qw(key list --uid u_same)) }),
     'key_r1=revoked key_r2=- key_r3=- key_same=revoked', 'each has acted';
 
+my @files = map { Spocr::Ctl->new } 1 .. 5;
+$_->run(qw(key create --uid u_file --id key_file --quiet)) for @files;
+is at_once(map { repeat(1, qw(redis import), $_->path) } @files), 4,
+    'five files with the same id: four are refused';
+is scalar @{ $ctl->json(qw(key list --uid u_file)) }, 1, 'one has it';
+
 # -- somebody else writes the record all the time: a field of his stays
 
 my $other = fork // die "fork: $!\n";

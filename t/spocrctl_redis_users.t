@@ -200,6 +200,8 @@ my $url = 'redis://127.0.0.1:' . $port->number;
 my $none = Spocr::Ctl->new(redis => $url);
 fails $none->run(qw(key list)), 1, qr/^spocrctl: \Q$url\E: Connection refused/,
     'nobody';
+fails $ctl->raw('', qw(key list --redis), 'redis://[::1]:' . $port->number), 1,
+    qr/^spocrctl: redis:..\[::1\]:\d+: [A-Z]/, 'nobody on IPv6';
 fails $ctl->raw('', qw(key list --redis unix:/nonexistent/socket)), 1,
     qr/No such file/, 'no socket';
 fails $ctl->raw('', qw(key list --redis redis://host.invalid)), 1,
