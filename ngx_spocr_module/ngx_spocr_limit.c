@@ -365,11 +365,20 @@ void
 ngx_spocr_limit_id(u_char *id, const ngx_spocr_limit_spec_t *spec,
     const ngx_spocr_key_t *key, ngx_uint_t level, ngx_spocr_limit_use_e use)
 {
-    uint64_t  words[2];
+    uint64_t  words[2], own[2];
 
-    ngx_memcpy(words, level == NGX_SPOCR_LEVEL_KEY ? key->counter
-                                                   : key->tenant->counter,
-               sizeof(words));
+    ngx_memcpy(words, key->tenant->counter, sizeof(words));
+
+    if (level == NGX_SPOCR_LEVEL_KEY) {
+
+        /* records in Redis may give one id to keys of two tenants; crossed,
+         * as an id may be its uid, too */
+
+        ngx_memcpy(own, key->counter, sizeof(own));
+
+        words[0] ^= own[1];
+        words[1] ^= own[0];
+    }
 
     words[0] ^= spec->salt[0] ^ ngx_spocr_limit_kinds[use][level];
     words[1] ^= spec->salt[1];
