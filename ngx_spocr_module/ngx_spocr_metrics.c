@@ -104,6 +104,7 @@ static const ngx_str_t  ngx_spocr_metrics_outcomes[] = {
     ngx_string("open"),
     ngx_string("refused"),
     ngx_string("preflight"),
+    ngx_string("gone"),
     ngx_string("not_gated")
 };
 

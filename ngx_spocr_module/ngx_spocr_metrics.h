@@ -25,6 +25,8 @@ typedef enum {
     NGX_SPOCR_OUTCOME_OPEN,             /* gated, but let in without one */
     NGX_SPOCR_OUTCOME_REFUSED,          /* by one of the gateway's steps */
     NGX_SPOCR_OUTCOME_PREFLIGHT,
+    NGX_SPOCR_OUTCOME_GONE,             /* the client left before the steps
+                                         * had decided */
     NGX_SPOCR_OUTCOME_NOT_GATED,        /* answered before or without them */
     NGX_SPOCR_OUTCOME_COUNT
 } ngx_spocr_outcome_e;

@@ -124,6 +124,9 @@ ngx_spocr_status_count(ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
     } else if (ctx->stopped) {
         outcome = NGX_SPOCR_OUTCOME_REFUSED;
 
+    } else if (ctx->parked) {
+        outcome = NGX_SPOCR_OUTCOME_GONE;
+
     } else if (ctx->passed && ctx->auth.status == NGX_SPOCR_AUTH_OK) {
         outcome = NGX_SPOCR_OUTCOME_ALLOWED;
 

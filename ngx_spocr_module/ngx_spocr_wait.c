@@ -10,6 +10,9 @@
 #include "ngx_spocr.h"
 
 
+static ngx_int_t ngx_spocr_give_up(ngx_spocr_ctx_t *ctx, ngx_int_t status);
+
+
 /* The access phase's answer.  NGX_AGAIN, or a status when that cannot be. */
 
 ngx_int_t
@@ -23,7 +26,9 @@ ngx_spocr_park(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
 
         /* some event of the client's; it may have gone (HTTP/2) */
 
-        return c->error ? NGX_HTTP_CLIENT_CLOSED_REQUEST : NGX_AGAIN;
+        return c->error
+               ? ngx_spocr_give_up(ctx, NGX_HTTP_CLIENT_CLOSED_REQUEST)
+               : NGX_AGAIN;
     }
 
     /* as limit_req does: a client that closes is heard */
@@ -32,7 +37,7 @@ ngx_spocr_park(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
         ngx_post_event(c->read, &ngx_posted_events);
 
     } else if (ngx_handle_read_event(c->read, 0) != NGX_OK) {
-        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        return ngx_spocr_give_up(ctx, NGX_HTTP_INTERNAL_SERVER_ERROR);
     }
 
     r->read_event_handler = ngx_http_test_reading;
@@ -40,6 +45,22 @@ ngx_spocr_park(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
     ctx->waited = 1;
 
     return NGX_AGAIN;
+}
+
+
+/* What is answered now must not be woken while it is; a key that is known
+ * stays known, for the log and for an error page's location. */
+
+static ngx_int_t
+ngx_spocr_give_up(ngx_spocr_ctx_t *ctx, ngx_int_t status)
+{
+    ngx_spocr_limit_release(&ctx->limit);
+
+    if (ctx->auth.key == NULL) {
+        ngx_spocr_auth_release(&ctx->auth);
+    }
+
+    return status;
 }
 
 
