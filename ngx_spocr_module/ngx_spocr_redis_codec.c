@@ -104,6 +104,12 @@ ngx_spocr_redis_codec_create(void)
     codec->size = NGX_SPOCR_REDIS_TEXT_INITIAL;
     codec->reader->privdata = codec;
 
+    /*
+     * The buffer is kept: our limits are its limits, and hiredis 0.14 aborts
+     * the process when there is no memory for a new one.
+     */
+    codec->reader->maxbuf = 0;
+
     return codec;
 }
 
