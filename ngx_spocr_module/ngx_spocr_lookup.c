@@ -23,7 +23,6 @@ static ngx_int_t ngx_spocr_asker_record(ngx_spocr_asker_t *asker,
     ngx_spocr_keycache_answer_t *answer);
 static ngx_int_t ngx_spocr_asker_join(ngx_spocr_asker_t *asker,
     const ngx_spocr_keycache_version_t *version);
-static void ngx_spocr_asker_leave(ngx_spocr_asker_t *asker);
 static void ngx_spocr_asker_timer_handler(ngx_event_t *ev);
 static void ngx_spocr_asker_found(ngx_spocr_asker_t *asker,
     ngx_spocr_lookup_total_e source);
@@ -90,21 +89,15 @@ ngx_spocr_lookup_start(ngx_cycle_t *cycle,
 void
 ngx_spocr_lookup_stop(ngx_spocr_lookup_t *lookup)
 {
-    ngx_queue_t                *q;
-    ngx_spocr_lookup_flight_t  *flight;
+    ngx_queue_t  *q, *next;
 
-    while (!ngx_queue_empty(&lookup->flights)) {
-        q = ngx_queue_head(&lookup->flights);
-        flight = ngx_queue_data(q, ngx_spocr_lookup_flight_t, queue);
-
-        /* the worker ends with its requests */
-
-        while (!ngx_queue_empty(&flight->askers)) {
-            q = ngx_queue_head(&flight->askers);
-            ngx_spocr_asker_leave(ngx_queue_data(q, ngx_spocr_asker_t, queue));
-        }
-
-        ngx_spocr_flight_drop(flight);
+    for (q = ngx_queue_head(&lookup->flights);
+         q != ngx_queue_sentinel(&lookup->flights);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        ngx_spocr_flight_drop(ngx_queue_data(q, ngx_spocr_lookup_flight_t,
+                                             queue));
     }
 
     ngx_spocr_keycache_destroy(lookup->cache);
@@ -337,7 +330,7 @@ ngx_spocr_asker_join(ngx_spocr_asker_t *asker,
 }
 
 
-static void
+void
 ngx_spocr_asker_leave(ngx_spocr_asker_t *asker)
 {
     ngx_queue_remove(&asker->queue);

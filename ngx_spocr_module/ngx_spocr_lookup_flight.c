@@ -313,8 +313,18 @@ ngx_spocr_flight_shut(ngx_spocr_lookup_flight_t *flight)
 void
 ngx_spocr_flight_drop(ngx_spocr_lookup_flight_t *flight)
 {
+    ngx_queue_t  *q, *next;
+
     ngx_spocr_redis_cancel(&flight->call);
     ngx_spocr_flight_shut(flight);
+
+    for (q = ngx_queue_head(&flight->askers);
+         q != ngx_queue_sentinel(&flight->askers);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        ngx_spocr_asker_leave(ngx_queue_data(q, ngx_spocr_asker_t, queue));
+    }
 
     ngx_queue_remove(&flight->queue);
     ngx_free(flight);

@@ -50,12 +50,15 @@ ngx_spocr_lookup_flight_t *ngx_spocr_flight_begin(ngx_spocr_lookup_t *lookup,
 /* It goes on for those who wait, but nobody joins it any more. */
 void ngx_spocr_flight_shut(ngx_spocr_lookup_flight_t *flight);
 
-/* Ends it without an answer; nobody may be waiting. */
+/* Ends it without an answer: the worker ends with its requests. */
 void ngx_spocr_flight_drop(ngx_spocr_lookup_flight_t *flight);
 
 /* Of the tree of flights. */
 void ngx_spocr_flight_insert(ngx_rbtree_node_t *temp, ngx_rbtree_node_t *node,
     ngx_rbtree_node_t *sentinel);
+
+/* An asker waits no more, and is not woken. */
+void ngx_spocr_asker_leave(ngx_spocr_asker_t *asker);
 
 /* What an asker waited for is over; its request may run, and end, in here. */
 void ngx_spocr_asker_wake(ngx_spocr_asker_t *asker,
