@@ -340,6 +340,9 @@ ngx_spocr_redis_link_connected(ngx_spocr_redis_link_t *link)
 
     link->state = NGX_SPOCR_REDIS_LINK_GREET;
 
+    /* nginx does not move a timer for a few milliseconds */
+
+    ngx_del_timer(&link->timer);
     ngx_add_timer(&link->timer, link->redis->connect_timeout);
 
     ngx_spocr_redis_codec_nested(link->codec, 1);
