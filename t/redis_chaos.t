@@ -54,11 +54,6 @@ sub links {
     return scalar grep { $_->{cmd} ne 'client|list' }
                   eval { $redis->clients };
 }
-sub open_files {
-    return join ' ', map { scalar(() = glob "/proc/$_/fd/*") }
-                     sort { $a <=> $b } $t->workers;
-}
-
 # A process of its own that does one thing over and over.
 my @pids;
 sub meanwhile ($do) {
@@ -78,7 +73,7 @@ sub meanwhile ($do) {
 ok wait_for(sub { links() == 2 }), 'at the beginning two links';
 ok $t->reload, 'a first reload';
 ok wait_for(sub { links() == 2 }), 'and two again';
-my $files = open_files();
+my $files = $t->open_files;
 
 # what happens to Redis, and to the connections to it
 meanwhile(sub {
@@ -163,8 +158,7 @@ $proxy->delay(down => 0, up => 0);
 ok $t->reload, 'a last reload';
 ok wait_for(sub { links() == 2 && $proxy->stats->{open} == 2 }),
    'two links again';
-ok wait_for(sub { open_files() eq $files }), 'as many open files as before'
-   or diag open_files(), ' and not ', $files;
+is $t->open_files, $files, 'as many open files as before';
 ok wait_for(sub {
     $t->get('/x', key => $t->key('end'))->header('T-Source') eq 'redis' }),
    'counted in Redis';

@@ -38,18 +38,13 @@ http {
 EOC
 $t->start($conf);
 
-# What the master and its workers have open, but for clients.
-sub open_files {
-    my @pids = ($t->{pid}, sort { $a <=> $b } $t->workers);
-    return join ' ', map { scalar(() = glob "/proc/$_/fd/*") } @pids;
-}
 sub links { scalar grep { $_->{cmd} ne 'client|list' } $redis->clients }
 
 ok wait_for(sub { links() == 2 }), 'each worker has one connection to Redis';
 ok $t->reload, 'a first reload';
 ok wait_for(sub { links() == 2 && $proxy->stats->{open} == 2 }),
    'two of the new ones, none of the old';
-my $files = open_files();
+my $files = $t->open_files;
 
 # C-16 C-20: requests on new connections, while it is reloaded over and over
 my $reloader = fork // die "fork: $!\n";
@@ -77,8 +72,7 @@ is join(' ', sort keys %{ $got->{status} }), '200 429', 'and nothing else'
 ok wait_for(sub { my @now = $t->workers;
                   @now == 2 && links() == 2 && $proxy->stats->{open} == 2 }),
    'two workers, two connections to Redis';
-ok wait_for(sub { open_files() eq $files }), 'as many open files as before'
-   or diag open_files(), ' and not ', $files;
+is $t->open_files, $files, 'as many open files as before';
 
 # links that break over and over leave nothing either
 for (1 .. 10) {
@@ -87,7 +81,7 @@ for (1 .. 10) {
     wait_for(sub { $proxy->stats->{connections} >= $before + 2
                    && links() == 2 }) or fail 'the links do not come back';
 }
-ok wait_for(sub { open_files() eq $files }), 'as many after ten lost links';
+is $t->open_files, $files, 'as many after ten lost links';
 
 # Parks a request: its call has gone out, and no reply comes.
 sub parked ($name) {

@@ -59,6 +59,9 @@
 # $t->reload([CONF])        new configuration, old workers are out; true, or
 #                           false where nginx refused it
 # $t->workers, $t->signal(SIG, PID), $t->stop
+# $t->open_files            how many the master and its workers have open, as
+#                           text; waits for old workers to end, and for that to
+#                           stay so
 # $t->log([NAME])     text of error.log, or of another file
 # $t->wait_log(RE, [NAME])  waits until the file has a line like that
 # $t->check           what done() does but for done_testing: for a second nginx
@@ -281,6 +284,24 @@ sub workers ($self) {
         my $name = _slurp("/proc/$_/cmdline");
         $name =~ /worker process/ && $name !~ /shutting down/;
     } $self->_children($self->{pid});
+}
+
+sub open_files ($self) {
+    my $count = sub {
+        return join ' ', sort { $a <=> $b }
+               map { scalar(() = glob "/proc/$_/fd/*") }
+                   $self->{pid}, $self->workers;
+    };
+    my $seen = '';
+
+    wait_for(sub {
+        my $before = $seen;
+        sleep 0.3;
+        $seen = $count->();
+        return $seen eq $before
+               && $self->_children($self->{pid}) == $self->workers;
+    }, 30) or die "old workers do not end\n";
+    return $seen;
 }
 
 sub _children ($self, $pid) {
