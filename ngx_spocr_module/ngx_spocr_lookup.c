@@ -18,11 +18,12 @@
 #define NGX_SPOCR_LOOKUP_UNKNOWNS  4096
 
 
+static void ngx_spocr_lookup_drop(ngx_queue_t *flights);
 static ngx_int_t ngx_spocr_asker_walk(ngx_spocr_asker_t *asker);
 static ngx_int_t ngx_spocr_asker_record(ngx_spocr_asker_t *asker,
     ngx_spocr_keycache_answer_t *answer);
 static ngx_int_t ngx_spocr_asker_join(ngx_spocr_asker_t *asker,
-    const ngx_spocr_keycache_version_t *version);
+    const ngx_spocr_keycache_version_t *version, ngx_uint_t known);
 static void ngx_spocr_asker_timer_handler(ngx_event_t *ev);
 static void ngx_spocr_asker_found(ngx_spocr_asker_t *asker,
     ngx_spocr_lookup_total_e source);
@@ -73,6 +74,7 @@ ngx_spocr_lookup_start(ngx_cycle_t *cycle,
 
     ngx_rbtree_init(&lookup->tree, &lookup->sentinel, ngx_spocr_flight_insert);
     ngx_queue_init(&lookup->flights);
+    ngx_queue_init(&lookup->held);
 
     lookup->cache = ngx_spocr_keycache_create(&cache);
     lookup->reader = ngx_spocr_keyreader_create(names, digest);
@@ -89,22 +91,30 @@ ngx_spocr_lookup_start(ngx_cycle_t *cycle,
 void
 ngx_spocr_lookup_stop(ngx_spocr_lookup_t *lookup)
 {
-    ngx_queue_t  *q, *next;
-
-    for (q = ngx_queue_head(&lookup->flights);
-         q != ngx_queue_sentinel(&lookup->flights);
-         q = next)
-    {
-        next = ngx_queue_next(q);
-        ngx_spocr_flight_drop(ngx_queue_data(q, ngx_spocr_lookup_flight_t,
-                                             queue));
-    }
+    ngx_spocr_lookup_drop(&lookup->held);
+    ngx_spocr_lookup_drop(&lookup->flights);
 
     ngx_spocr_keycache_destroy(lookup->cache);
     ngx_spocr_keyreader_destroy(lookup->reader);
 
     lookup->cache = NULL;
     lookup->reader = NULL;
+}
+
+
+static void
+ngx_spocr_lookup_drop(ngx_queue_t *flights)
+{
+    ngx_queue_t  *q, *next;
+
+    for (q = ngx_queue_head(flights);
+         q != ngx_queue_sentinel(flights);
+         q = next)
+    {
+        next = ngx_queue_next(q);
+        ngx_spocr_flight_drop(ngx_queue_data(q, ngx_spocr_lookup_flight_t,
+                                             queue));
+    }
 }
 
 
@@ -222,7 +232,6 @@ ngx_spocr_asker_record(ngx_spocr_asker_t *asker,
 {
     ngx_spocr_lookup_t            *lookup;
     ngx_spocr_lookup_state_e       state;
-    ngx_spocr_zone_version_t       current;
     ngx_spocr_keycache_state_e     worth;
     ngx_spocr_keycache_version_t   version;
 
@@ -237,10 +246,7 @@ ngx_spocr_asker_record(ngx_spocr_asker_t *asker,
         return NGX_OK;
     }
 
-    current = ngx_spocr_zone_version(lookup->context.zone,
-                                     ngx_spocr_keyrecord_hash(&asker->id));
-    version.record = current.record;
-    version.epoch = current.epoch;
+    ngx_spocr_lookup_version(lookup, &asker->id, &version);
 
     worth = ngx_spocr_keycache_get(lookup->cache, &asker->id, &version,
                                    ngx_current_msec, answer);
@@ -254,7 +260,9 @@ ngx_spocr_asker_record(ngx_spocr_asker_t *asker,
         }
 
     } else if (state != NGX_SPOCR_LOOKUP_SILENT
-               && ngx_spocr_asker_join(asker, &version) == NGX_OK)
+               && ngx_spocr_asker_join(asker, &version,
+                                       worth == NGX_SPOCR_KEYCACHE_STALE)
+                  == NGX_OK)
     {
         return NGX_AGAIN;
 
@@ -277,7 +285,7 @@ ngx_spocr_asker_record(ngx_spocr_asker_t *asker,
 
 static ngx_int_t
 ngx_spocr_asker_join(ngx_spocr_asker_t *asker,
-    const ngx_spocr_keycache_version_t *version)
+    const ngx_spocr_keycache_version_t *version, ngx_uint_t known)
 {
     ngx_event_t                *timer;
     ngx_msec_t                  timeout, left;
@@ -293,7 +301,10 @@ ngx_spocr_asker_join(ngx_spocr_asker_t *asker,
 
     flight = ngx_spocr_flight_find(lookup, &asker->id);
 
-    if (flight != NULL && flight->version.record != version->record) {
+    if (flight != NULL
+        && !flight->held
+        && flight->version.record != version->record)
+    {
 
         /* what it brings may be older than the change that was told */
 
@@ -302,7 +313,7 @@ ngx_spocr_asker_join(ngx_spocr_asker_t *asker,
     }
 
     if (flight == NULL) {
-        flight = ngx_spocr_flight_begin(lookup, &asker->id, version);
+        flight = ngx_spocr_flight_begin(lookup, &asker->id, known);
         if (flight == NULL) {
             return NGX_DECLINED;
         }
@@ -316,7 +327,7 @@ ngx_spocr_asker_join(ngx_spocr_asker_t *asker,
 
     left = timeout - asker->wait->used;
 
-    if (left < flight->begun + timeout - ngx_current_msec) {
+    if (flight->held || left < flight->begun + timeout - ngx_current_msec) {
         timer = &asker->timer;
 
         timer->handler = ngx_spocr_asker_timer_handler;
@@ -333,6 +344,10 @@ ngx_spocr_asker_join(ngx_spocr_asker_t *asker,
 void
 ngx_spocr_asker_leave(ngx_spocr_asker_t *asker)
 {
+    ngx_spocr_lookup_flight_t  *flight;
+
+    flight = asker->flight;
+
     ngx_queue_remove(&asker->queue);
 
     if (asker->timer.timer_set) {
@@ -342,6 +357,12 @@ ngx_spocr_asker_leave(ngx_spocr_asker_t *asker)
     asker->wait->used += ngx_current_msec - asker->since;
     asker->flight = NULL;
     asker->state = NGX_SPOCR_LOOKUP_SILENT;
+
+    /* what was not asked for yet is not needed any more */
+
+    if (flight->held && ngx_queue_empty(&flight->askers)) {
+        ngx_spocr_flight_drop(flight);
+    }
 }
 
 
@@ -374,6 +395,19 @@ ngx_spocr_asker_found(ngx_spocr_asker_t *asker,
     if (source > asker->source) {
         asker->source = source;
     }
+}
+
+
+void
+ngx_spocr_lookup_version(ngx_spocr_lookup_t *lookup,
+    const ngx_spocr_keyrecord_id_t *id, ngx_spocr_keycache_version_t *version)
+{
+    ngx_spocr_zone_version_t  current;
+
+    current = ngx_spocr_zone_version(lookup->context.zone,
+                                     ngx_spocr_keyrecord_hash(id));
+    version->record = current.record;
+    version->epoch = current.epoch;
 }
 
 

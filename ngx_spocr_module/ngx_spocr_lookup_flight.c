@@ -16,6 +16,14 @@
 #define NGX_SPOCR_LOOKUP_KEY_MAX                                              \
     (NGX_SPOCR_REDIS_PREFIX_MAX + NGX_SPOCR_KEYRECORD_NAME_MAX)
 
+/*
+ * Calls under way, and records that wait for one to end, per worker.  More at
+ * once are not faster, and what is caused by guesses would delay the limits'
+ * calls, which share the link.
+ */
+#define NGX_SPOCR_LOOKUP_FLIGHTS     128
+#define NGX_SPOCR_LOOKUP_HELD        4096
+
 /* how often a line may be said, in seconds */
 #define NGX_SPOCR_LOOKUP_BAD_EVERY   10
 #define NGX_SPOCR_LOOKUP_WARN_EVERY  600
@@ -29,8 +37,12 @@ typedef enum {
 } ngx_spocr_lookup_topic_e;
 
 
+static ngx_int_t ngx_spocr_flight_start(ngx_spocr_lookup_flight_t *flight);
+static void ngx_spocr_flight_next(ngx_spocr_lookup_t *lookup);
 static ngx_int_t ngx_spocr_flight_call(ngx_spocr_lookup_flight_t *flight);
 static void ngx_spocr_flight_handler(ngx_spocr_redis_call_t *call);
+static void ngx_spocr_flight_wake(ngx_spocr_lookup_flight_t *flight,
+    const ngx_spocr_keycache_answer_t *answer);
 static ngx_int_t ngx_spocr_flight_read(ngx_spocr_lookup_flight_t *flight,
     ngx_spocr_keycache_answer_t *answer);
 static ngx_int_t ngx_spocr_flight_error(ngx_spocr_lookup_flight_t *flight,
@@ -74,10 +86,15 @@ ngx_spocr_flight_find(ngx_spocr_lookup_t *lookup,
 
 ngx_spocr_lookup_flight_t *
 ngx_spocr_flight_begin(ngx_spocr_lookup_t *lookup,
-    const ngx_spocr_keyrecord_id_t *id,
-    const ngx_spocr_keycache_version_t *version)
+    const ngx_spocr_keyrecord_id_t *id, ngx_uint_t urgent)
 {
     ngx_spocr_lookup_flight_t  *flight;
+
+    if (!ngx_spocr_redis_ready(lookup->context.redis)
+        || lookup->nheld == NGX_SPOCR_LOOKUP_HELD)
+    {
+        return NULL;
+    }
 
     flight = ngx_calloc(sizeof(ngx_spocr_lookup_flight_t), lookup->log);
     if (flight == NULL) {
@@ -86,8 +103,6 @@ ngx_spocr_flight_begin(ngx_spocr_lookup_t *lookup,
 
     flight->lookup = lookup;
     flight->id = *id;
-    flight->version = *version;
-    flight->begun = ngx_current_msec;
 
     /* the asker's copy may be gone before the answer is here */
 
@@ -98,18 +113,84 @@ ngx_spocr_flight_begin(ngx_spocr_lookup_t *lookup,
 
     ngx_queue_init(&flight->askers);
 
-    if (ngx_spocr_flight_call(flight) != NGX_AGAIN) {
-        ngx_free(flight);
-        return NULL;
+    if (lookup->nflights < NGX_SPOCR_LOOKUP_FLIGHTS) {
+
+        if (ngx_spocr_flight_start(flight) != NGX_OK) {
+            ngx_free(flight);
+            return NULL;
+        }
+
+    } else {
+        flight->held = 1;
+        lookup->nheld++;
+
+        /* only a key that is known to nobody may be a guess */
+
+        if (urgent || id->kind != NGX_SPOCR_KEYRECORD_KEY) {
+            ngx_queue_insert_head(&lookup->held, &flight->queue);
+
+        } else {
+            ngx_queue_insert_tail(&lookup->held, &flight->queue);
+        }
     }
 
-    ngx_spocr_lookup_count(lookup, NGX_SPOCR_LOOKUP_ASKED);
-
     ngx_rbtree_insert(&lookup->tree, &flight->node);
-    ngx_queue_insert_tail(&lookup->flights, &flight->queue);
     flight->open = 1;
 
     return flight;
+}
+
+
+/* The version is read before the record is: a change meanwhile is noticed. */
+
+static ngx_int_t
+ngx_spocr_flight_start(ngx_spocr_lookup_flight_t *flight)
+{
+    ngx_spocr_lookup_t  *lookup;
+
+    lookup = flight->lookup;
+
+    ngx_spocr_lookup_version(lookup, &flight->id, &flight->version);
+    flight->begun = ngx_current_msec;
+
+    if (ngx_spocr_flight_call(flight) != NGX_AGAIN) {
+        return NGX_DECLINED;
+    }
+
+    ngx_queue_insert_tail(&lookup->flights, &flight->queue);
+    lookup->nflights++;
+
+    ngx_spocr_lookup_count(lookup, NGX_SPOCR_LOOKUP_ASKED);
+
+    return NGX_OK;
+}
+
+
+/* One that was held takes the place of one that has ended. */
+
+static void
+ngx_spocr_flight_next(ngx_spocr_lookup_t *lookup)
+{
+    ngx_queue_t                *q;
+    ngx_spocr_lookup_flight_t  *flight;
+
+    while (lookup->nflights < NGX_SPOCR_LOOKUP_FLIGHTS
+           && !ngx_queue_empty(&lookup->held))
+    {
+        q = ngx_queue_head(&lookup->held);
+        flight = ngx_queue_data(q, ngx_spocr_lookup_flight_t, queue);
+
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): those have left it */
+        ngx_queue_remove(q);
+        lookup->nheld--;
+        flight->held = 0;
+
+        if (ngx_spocr_flight_start(flight) != NGX_OK) {
+            ngx_spocr_flight_shut(flight);
+            ngx_spocr_flight_wake(flight, NULL);
+            ngx_free(flight);
+        }
+    }
 }
 
 
@@ -153,43 +234,58 @@ ngx_spocr_flight_handler(ngx_spocr_redis_call_t *call)
     ngx_spocr_lookup_flight_t *flight = call->data;
 
     ngx_int_t                     rc;
-    ngx_queue_t                  *q;
-    ngx_spocr_asker_t            *asker;
+    ngx_spocr_lookup_t           *lookup;
     ngx_spocr_keycache_answer_t   answer;
+
+    lookup = flight->lookup;
 
     /* who asks from now on begins anew */
 
     ngx_spocr_flight_shut(flight);
+    ngx_queue_remove(&flight->queue);
+    lookup->nflights--;
 
     rc = ngx_spocr_flight_read(flight, &answer);
 
     if (rc == NGX_OK) {
-        ngx_spocr_keycache_put(flight->lookup->cache, &flight->id,
-                               &flight->version, flight->begun, &answer);
+        ngx_spocr_keycache_put(lookup->cache, &flight->id, &flight->version,
+                               flight->begun, &answer);
     }
 
-    /* those who are woken may end others of the queue */
-
-    while (!ngx_queue_empty(&flight->askers)) {
-        q = ngx_queue_head(&flight->askers);
-        asker = ngx_queue_data(q, ngx_spocr_asker_t, queue);
-
-        if (rc == NGX_OK) {
-            asker->answer.what = answer.what;
-            asker->answer.record = ngx_spocr_keyrecord_ref(answer.record);
-            ngx_spocr_asker_wake(asker, NGX_SPOCR_LOOKUP_ANSWERED);
-
-        } else {
-            ngx_spocr_asker_wake(asker, NGX_SPOCR_LOOKUP_SILENT);
-        }
-    }
+    ngx_spocr_flight_wake(flight, rc == NGX_OK ? &answer : NULL);
 
     if (rc == NGX_OK) {
         ngx_spocr_keyrecord_unref(answer.record);
     }
 
-    ngx_queue_remove(&flight->queue);
     ngx_free(flight);
+
+    ngx_spocr_flight_next(lookup);
+}
+
+
+/* All who wait; those who are woken may end others of the queue. */
+
+static void
+ngx_spocr_flight_wake(ngx_spocr_lookup_flight_t *flight,
+    const ngx_spocr_keycache_answer_t *answer)
+{
+    ngx_queue_t        *q;
+    ngx_spocr_asker_t  *asker;
+
+    while (!ngx_queue_empty(&flight->askers)) {
+        q = ngx_queue_head(&flight->askers);
+        asker = ngx_queue_data(q, ngx_spocr_asker_t, queue);
+
+        if (answer == NULL) {
+            ngx_spocr_asker_wake(asker, NGX_SPOCR_LOOKUP_SILENT);
+            continue;
+        }
+
+        asker->answer.what = answer->what;
+        asker->answer.record = ngx_spocr_keyrecord_ref(answer->record);
+        ngx_spocr_asker_wake(asker, NGX_SPOCR_LOOKUP_ANSWERED);
+    }
 }
 
 
@@ -318,6 +414,16 @@ ngx_spocr_flight_drop(ngx_spocr_lookup_flight_t *flight)
     ngx_spocr_redis_cancel(&flight->call);
     ngx_spocr_flight_shut(flight);
 
+    ngx_queue_remove(&flight->queue);
+
+    if (flight->held) {
+        flight->held = 0;
+        flight->lookup->nheld--;
+
+    } else {
+        flight->lookup->nflights--;
+    }
+
     for (q = ngx_queue_head(&flight->askers);
          q != ngx_queue_sentinel(&flight->askers);
          q = next)
@@ -326,7 +432,6 @@ ngx_spocr_flight_drop(ngx_spocr_lookup_flight_t *flight)
         ngx_spocr_asker_leave(ngx_queue_data(q, ngx_spocr_asker_t, queue));
     }
 
-    ngx_queue_remove(&flight->queue);
     ngx_free(flight);
 }
 

@@ -16,7 +16,7 @@
 
 #define TIMEOUT  50
 #define TTL      1000
-#define CALLS    64
+#define CALLS    512
 
 
 volatile ngx_msec_t    ngx_current_msec = 100000;
@@ -25,7 +25,7 @@ ngx_rbtree_t           ngx_event_timer_rbtree;
 
 /* -- nginx -- */
 
-static ngx_rbtree_node_t  *timers[64];
+static ngx_rbtree_node_t  *timers[512];
 static size_t              ntimers;
 
 
@@ -220,6 +220,15 @@ static struct {
 
 static size_t  ncalls;
 static int     away;
+
+
+ngx_uint_t
+ngx_spocr_redis_ready(const ngx_spocr_redis_t *redis)
+{
+    (void) redis;
+
+    return !away;
+}
 
 
 ngx_int_t
@@ -722,6 +731,113 @@ test_bad(void)
 }
 
 
+/* Many different keys at once: some wait until others have their answers. */
+
+static void
+test_held(void)
+{
+    int         i, woken;
+    char        key[16];
+    request_t  *r, first, stale;
+
+    begin();
+    r = calloc(200, sizeof(request_t));
+
+    ask(&stale, "known");
+    answer(0, "{\"id\":\"known\",\"uid\":\"u\"}");
+    answer(1, NULL);
+    done(&stale);
+    sleep_ms(TTL);
+
+    ask(&first, "first");
+    for (i = 0; i < 200; i++) {
+        snprintf(key, sizeof(key), "key%d", i);
+        ask(&r[i], key);
+    }
+
+    is_int(ncalls, 2 + NGX_SPOCR_LOOKUP_FLIGHTS, "so many calls are under way");
+    is_int(lookup->nheld, 201 - NGX_SPOCR_LOOKUP_FLIGHTS, "the others wait");
+
+    done(&r[199]);
+    is_int(lookup->nheld, 200 - NGX_SPOCR_LOOKUP_FLIGHTS,
+           "who goes is not asked for");
+
+    is_int(ask(&stale, "known"), NGX_AGAIN, "a key that is known");
+
+    for (i = 0; i < 16; i++) {
+        versions[i]++;
+    }
+
+    answer(2, "{\"id\":\"first\",\"uid\":\"u\"}");
+    is_int(first.rc, NGX_AGAIN, "an answer, and its tenant");
+    is_str(calls[ncalls - 1].key, "p:tenant:0bfe935e70c321c7ca3afc75ce0d0ca2"
+           "f98b5422e008bb31c00c6d7f1f1c0ad6", "has the place at once");
+    answer(ncalls - 1, NULL);
+    is_int(first.rc, NGX_OK, "the first is done");
+    is_int(strncmp(calls[ncalls - 1].key, "p:key:", 6), 0, "then a key");
+    answer(ncalls - 1, NULL);
+    is_int(stale.rc, NGX_DECLINED, "the known one before all guesses");
+    done(&stale);
+    is_int(ask(&stale, "known"), NGX_DECLINED, "a change before it was asked "
+           "for is no matter");
+
+    sleep_ms(TIMEOUT);
+
+    for (i = 0, woken = 0; i < 199; i++) {
+        woken += r[i].woken == 1 && r[i].rc == NGX_ERROR;
+    }
+
+    ok(lookup->nheld == 0 && woken >= 70, "who was not asked for in time, "
+       "waits no more: %d", woken);
+
+    for (i = 0; i < 200; i++) {
+        done(&r[i]);
+    }
+
+    /* the store goes away with all that wait */
+
+    for (i = 0; i < 200; i++) {
+        snprintf(key, sizeof(key), "more%d", i);
+        ask(&r[i], key);
+    }
+
+    ok(lookup->nheld > 0, "some wait again");
+    away = 1;
+
+    for (i = 0; i < (int) ncalls; i++) {
+        if (calls[i].call) {
+            end_call(i, NGX_SPOCR_REDIS_AWAY, NULL);
+        }
+    }
+
+    for (i = 0, woken = 0; i < 200; i++) {
+        woken += r[i].woken == 1 && r[i].rc == NGX_ERROR;
+        done(&r[i]);
+    }
+
+    is_int(woken, 200, "nobody waits for what is away");
+    ok(lookup->nheld == 0 && lookup->nflights == 0, "nothing is left");
+    away = 0;
+
+    for (i = 0; i < 200; i++) {
+        snprintf(key, sizeof(key), "last%d", i);
+        ask(&r[i], key);
+    }
+
+    done(&first);
+    done(&stale);
+    end();
+
+    for (i = 0, woken = 0; i < 200; i++) {
+        woken += r[i].woken;
+        done(&r[i]);
+    }
+
+    is_int(woken, 0, "the end wakes nobody");
+    free(r);
+}
+
+
 /* The worker ends: nobody is woken any more. */
 
 static void
@@ -759,6 +875,7 @@ main(void)
     test_change();
     test_budget();
     test_bad();
+    test_held();
     test_stop();
 
     ngx_spocr_digest_destroy(digest);
