@@ -1,6 +1,7 @@
 
 /*
- * The shared zone: counters of limits and totals for the status pages.
+ * The shared zone: counters of limits, what Redis told of its own, what the
+ * workers of a node tell each other, and totals for the status pages.
  *
  * Layer 1: core and event headers of nginx; no request.
  *

@@ -16,16 +16,18 @@
 /*
  * Of what Redis told, a counter's note keeps the window's number and, in its
  * lowest byte, how many ms later than its end the window may end: as long as
- * the answer took.
+ * the answer took.  Up to 127 in ms, then in steps of 16.
+ *
+ * Of a counter that stands in for Redis, the note is what it lacks of what
+ * Redis would have, as far as this node knows.
  */
 
-#define NGX_SPOCR_ZONE_SLACK_MAX     255
-
-#define ngx_spocr_zone_note(number, slack)                                    \
-    (((number) << 8) | (uint32_t) (slack))
+#define NGX_SPOCR_ZONE_SLACK_FINE    0x80
+#define NGX_SPOCR_ZONE_SLACK_STEP    16
+#define NGX_SPOCR_ZONE_SLACK_MAX                                              \
+    ((NGX_SPOCR_ZONE_SLACK_FINE - 1) * NGX_SPOCR_ZONE_SLACK_STEP)
 
 #define ngx_spocr_zone_number(note)  ((note) >> 8)
-#define ngx_spocr_zone_slack(note)   ((note) & NGX_SPOCR_ZONE_SLACK_MAX)
 
 
 /* So close to its end, ms, a window may have passed since the loop began. */
@@ -43,6 +45,8 @@ static void ngx_spocr_zone_told(ngx_spocr_counter_t *c,
 static ngx_spocr_counter_t *ngx_spocr_zone_begin(ngx_spocr_zone_shm_t *sh,
     const u_char *id, uint64_t now, uint64_t width, uint32_t nodes);
 static void ngx_spocr_zone_own(u_char *own, const u_char *id);
+static uint32_t ngx_spocr_zone_note(uint32_t number, uint64_t slack);
+static uint64_t ngx_spocr_zone_slack(uint32_t note);
 
 
 ngx_int_t
@@ -125,8 +129,8 @@ ngx_spocr_zone_look(ngx_spocr_zone_t *zone,
 
 
 /*
- * What this node counted while Redis was away, times the nodes that share the
- * limit: what Redis is told, so that it is not given twice.
+ * What Redis told last, and what this node has taken since then while Redis
+ * was away: it is told that, so that it is not given twice.
  */
 
 static void
@@ -134,7 +138,7 @@ ngx_spocr_zone_recall(ngx_spocr_zone_shm_t *sh,
     ngx_spocr_zone_known_t *level, uint64_t now, uint64_t width)
 {
     u_char                own[NGX_SPOCR_ZONE_ID_LEN];
-    uint64_t              count;
+    uint32_t              count;
     ngx_spocr_bucket_t   *buckets[2];
     ngx_spocr_counter_t  *c;
 
@@ -146,7 +150,7 @@ ngx_spocr_zone_recall(ngx_spocr_zone_shm_t *sh,
         return;
     }
 
-    count = (uint64_t) c->window.count * c->window.note;
+    count = c->window.count + c->window.note;
 
     if (count <= level->count) {
         return;
@@ -164,7 +168,7 @@ ngx_spocr_zone_recall(ngx_spocr_zone_shm_t *sh,
                                     % NGX_SPOCR_ZONE_NUMBERS);
     }
 
-    level->count = (uint32_t) ngx_min(count, level->limit);
+    level->count = ngx_min(count, level->limit);
 }
 
 
@@ -190,7 +194,10 @@ ngx_spocr_zone_learn(ngx_spocr_zone_t *zone,
 
     for (i = 0; i < NGX_SPOCR_LEVELS; i++) {
 
-        if (levels[i].limit == NGX_SPOCR_LIMIT_NONE || begun + left <= now) {
+        if (levels[i].limit == NGX_SPOCR_LIMIT_NONE
+            || begun + left <= now
+            || now - begun > NGX_SPOCR_ZONE_SLACK_MAX)
+        {
             continue;
         }
 
@@ -239,9 +246,7 @@ ngx_spocr_zone_told(ngx_spocr_counter_t *c,
             first = ngx_max(first, c->window.end);
             last = ngx_max(last, first);
 
-            c->window.note = ngx_spocr_zone_note(level->number,
-                                ngx_min(last - first,
-                                        NGX_SPOCR_ZONE_SLACK_MAX));
+            c->window.note = ngx_spocr_zone_note(level->number, last - first);
             c->window.end = first;
 
             if (level->count > c->window.count) {
@@ -258,9 +263,7 @@ ngx_spocr_zone_told(ngx_spocr_counter_t *c,
     ngx_memory_barrier();
 
     c->window.count = level->count;
-    c->window.note = ngx_spocr_zone_note(level->number,
-                               ngx_min(last - first,
-                                       NGX_SPOCR_ZONE_SLACK_MAX));
+    c->window.note = ngx_spocr_zone_note(level->number, last - first);
     ngx_memory_barrier();
 
     c->window.end = first;
@@ -337,7 +340,7 @@ ngx_spocr_zone_begin(ngx_spocr_zone_shm_t *sh, const u_char *id, uint64_t now,
     uint64_t width, uint32_t nodes)
 {
     u_char                own[NGX_SPOCR_ZONE_ID_LEN];
-    uint32_t              share;
+    uint32_t              share, all;
     ngx_spocr_bucket_t   *buckets[2];
     ngx_spocr_counter_t  *c, *known;
 
@@ -351,23 +354,27 @@ ngx_spocr_zone_begin(ngx_spocr_zone_shm_t *sh, const u_char *id, uint64_t now,
 
     known = ngx_spocr_zone_find(sh, id, buckets);
 
-    if (known && known->window.end > now) {
-        share = (known->window.count + nodes - 1) / nodes;
-
-        if (c->window.end <= now) {
-            c->window.count = 0;
-            ngx_memory_barrier();
-
-            c->window.end = known->window.end;
-        }
-
-        c->window.count = ngx_max(c->window.count, share);
-
-    } else {
-        ngx_spocr_window_roll(&c->window, now, width);
+    if (known && known->window.end <= now) {
+        known = NULL;
     }
 
-    c->window.note = nodes;
+    if (c->window.end <= now) {
+        c->window.count = 0;
+        c->window.note = 0;
+        ngx_memory_barrier();
+
+        c->window.end = known ? known->window.end
+                              : ngx_spocr_window_end(now, width);
+    }
+
+    if (known) {
+        all = ngx_max(c->window.count + c->window.note, known->window.count);
+        share = (known->window.count + nodes - 1) / nodes;
+
+        c->window.count = ngx_max(c->window.count, share);
+        c->window.note = all - c->window.count;
+    }
+
     sh->over = ngx_max(sh->over, c->window.end);
 
     return c;
@@ -384,4 +391,29 @@ ngx_spocr_zone_own(u_char *own, const u_char *id)
     for (i = 0; i < NGX_SPOCR_ZONE_ID_LEN; i++) {
         own[i] = (u_char) ~id[i];
     }
+}
+
+
+static uint32_t
+ngx_spocr_zone_note(uint32_t number, uint64_t slack)
+{
+    if (slack >= NGX_SPOCR_ZONE_SLACK_FINE) {
+        slack = ngx_min(slack, NGX_SPOCR_ZONE_SLACK_MAX);
+        slack = NGX_SPOCR_ZONE_SLACK_FINE
+                | ((slack + NGX_SPOCR_ZONE_SLACK_STEP - 1)
+                   / NGX_SPOCR_ZONE_SLACK_STEP);
+    }
+
+    return number << 8 | (uint32_t) slack;
+}
+
+
+static uint64_t
+ngx_spocr_zone_slack(uint32_t note)
+{
+    if (note & NGX_SPOCR_ZONE_SLACK_FINE) {
+        return (note % NGX_SPOCR_ZONE_SLACK_FINE) * NGX_SPOCR_ZONE_SLACK_STEP;
+    }
+
+    return note & 0xff;
 }

@@ -563,6 +563,15 @@ test_known(void)
            "a window after the highest number is a later one");
     is_int(level.count, 1, "whose count is valid");
 
+    tell(zone, 4, 10, 7, 300, 700);
+    is_int(known(zone, 4, 10, &level, &left), NGX_BUSY, "a slow answer");
+    ok(left >= 700 && left <= 716, "may be as old as it was slow: %u ms",
+       (unsigned) left);
+
+    tell(zone, 5, 10, 7, 2100, 9000);
+    is_int(known(zone, 5, 10, &level, &left), NGX_OK,
+           "one that is too slow tells nothing");
+
     tell(zone, 3, 10, 7, 600, 500);
     is_int(known(zone, 3, 10, &level, &left), NGX_OK,
            "an answer that took longer than the window tells nothing");
@@ -638,7 +647,12 @@ test_take_over(void)
     is_int(taken, 2, "a node's share of 12, less its share of 4");
 
     (void) known(zone, 2, 13, &level, &left);
-    is_int(level.count, 12, "three nodes have taken that three times");
+    is_int(level.count, 6, "what Redis told, and two of this node");
+
+    tell(zone, 2, 7, 6000, 0, 500);
+    (void) over(zone, 2, 15, 3, &left);
+    (void) known(zone, 2, 13, &level, &left);
+    is_int(level.count, 8, "Redis has them now: they are not added again");
 
     for (i = 0, taken = 0; i < 5; i++) {
         taken += over(zone, 3, 2, 3, &left) == NGX_OK;
