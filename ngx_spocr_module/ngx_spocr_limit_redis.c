@@ -46,7 +46,7 @@ static void ngx_spocr_limit_keys(ngx_spocr_limit_question_t *q,
     const ngx_spocr_key_t *key);
 static void ngx_spocr_limit_args(ngx_spocr_limit_question_t *q,
     const ngx_spocr_limit_ctx_t *ctx);
-static void ngx_spocr_limit_number(ngx_str_t *arg, u_char *buf, uint64_t n);
+static void ngx_spocr_limit_digits(ngx_str_t *arg, u_char *buf, uint64_t n);
 static void ngx_spocr_limit_answer_handler(ngx_spocr_redis_call_t *call);
 static ngx_int_t ngx_spocr_limit_answer(ngx_spocr_limit_ctx_t *ctx,
     const ngx_spocr_redis_reply_t *reply);
@@ -187,7 +187,7 @@ ngx_spocr_limit_args(ngx_spocr_limit_question_t *q,
     q->request.nargs = NGX_SPOCR_LIMIT_NARGS;
 
     for (i = 0; i < NGX_SPOCR_LIMIT_NARGS; i++) {
-        ngx_spocr_limit_number(&q->request.args[i], q->args[i], values[i]);
+        ngx_spocr_limit_digits(&q->request.args[i], q->args[i], values[i]);
     }
 }
 
@@ -195,7 +195,7 @@ ngx_spocr_limit_args(ngx_spocr_limit_question_t *q,
 /* Digits from the last one on: a sixth of what ngx_sprintf() takes. */
 
 static void
-ngx_spocr_limit_number(ngx_str_t *arg, u_char *buf, uint64_t n)
+ngx_spocr_limit_digits(ngx_str_t *arg, u_char *buf, uint64_t n)
 {
     u_char  *p, *end;
 

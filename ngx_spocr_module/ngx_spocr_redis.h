@@ -158,10 +158,9 @@ typedef enum {
 char *ngx_spocr_redis_set(ngx_conf_t *cf, ngx_spocr_redis_t **redis);
 
 /*
- * After the whole configuration is read: where it counts, and with which
- * resolver (or NULL) names are looked up again.  totals: NULL zone counts
- * nothing.  latency: the first of NGX_SPOCR_METRICS_STEP_TOTALS totals; see
- * observe.
+ * After the whole configuration is read: where it counts (without a zone,
+ * nowhere), who is told how long an answer took, and with which resolver (or
+ * NULL) names are looked up again.
  */
 typedef struct {
     ngx_spocr_zone_t         *zone;
