@@ -74,6 +74,13 @@ is $n, 4, 'two keys, their tenant and its plan are asked for once each';
 is_deeply [grep { $_ != 403 } @answers], [], '50 requests are refused';
 is $n, 1, 'and one has asked';
 
+# more different keys than are asked for at once
+my @cold = map { "cold$_" } 1 .. 200;
+$records->key($_ => { uid => 'u_beta' }) for @cold;
+($n, @answers) = together(200, @cold);
+is_deeply [grep { $_ != 200 } @answers], [], '200 keys at once are let in';
+is $n, 200, 'and each is asked for';
+
 # who leaves while waiting takes nothing away
 {
     my @conns = map { $t->conn } 1 .. 20;
