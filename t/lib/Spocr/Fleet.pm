@@ -44,7 +44,7 @@ http {
             try_files /page =404;
         }
         location /medium {
-            spocr_limit name=medium key=60 window=10s;
+            spocr_limit name=medium key=60 window=6s;
             try_files /page =404;
         }
         location /long {
@@ -170,7 +170,7 @@ sub neighbours ($self) {
 
 # From three seconds before a boundary to five after it.
 sub boundary ($self) {
-    my $width = 10;
+    my $width = 6;
     my $at = (int(time / $width) + 1) * $width;
     $at += $width if $at - 3.5 < time;
 
