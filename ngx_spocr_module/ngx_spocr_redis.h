@@ -104,8 +104,8 @@ typedef struct {
     ngx_msec_t                budget;       /* ms that it may take; at most
                                              * the directive's timeout= */
     unsigned                  lookup:1;     /* caused by who may be anyone:
-                                             * such fill half of the queue at
-                                             * most */
+                                             * such have a small part of the
+                                             * queue */
     unsigned                  read:1;       /* it writes nothing: Redis' user
                                              * may be one who cannot */
 } ngx_spocr_redis_request_t;

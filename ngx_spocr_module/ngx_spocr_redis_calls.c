@@ -11,6 +11,7 @@
 
 
 #define NGX_SPOCR_REDIS_QUEUE_MAX   4096
+#define NGX_SPOCR_REDIS_LOOKUPS_MAX 256
 #define NGX_SPOCR_REDIS_BYTES_MAX   1048576    /* of commands in the queue */
 #define NGX_SPOCR_REDIS_FREE_MAX    256        /* entries kept for reuse */
 
@@ -204,7 +205,10 @@ ngx_spocr_redis_cancel(ngx_spocr_redis_call_t *call)
 }
 
 
-/* Whoever asks last must not be kept out by many who ask who they are. */
+/*
+ * Lookups need no key: guesses must not fill the queue, nor keep Redis busy
+ * for longer than others wait for it.
+ */
 
 static ngx_uint_t
 ngx_spocr_redis_calls_room(ngx_spocr_redis_calls_t *calls,
@@ -217,7 +221,7 @@ ngx_spocr_redis_calls_room(ngx_spocr_redis_calls_t *calls,
     }
 
     return !request->lookup
-           || (calls->nlookups < NGX_SPOCR_REDIS_QUEUE_MAX / 2
+           || (calls->nlookups < NGX_SPOCR_REDIS_LOOKUPS_MAX
                && calls->bytes < NGX_SPOCR_REDIS_BYTES_MAX / 2);
 }
 

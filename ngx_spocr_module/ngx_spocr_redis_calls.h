@@ -56,6 +56,8 @@ struct ngx_spocr_redis_calls_s {
     ngx_event_t               timer;       /* of the queue's head */
     ngx_connection_t          ident;       /* timers' data: no socket */
     ngx_uint_t                sample;
+    unsigned                  late:1;      /* the head's time was up in the
+                                            * pass before */
     unsigned                  opening:1;   /* the first handshake is not
                                             * decided: calls may wait for it */
     ngx_spocr_redis_reply_t   reply;

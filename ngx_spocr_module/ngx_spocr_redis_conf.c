@@ -459,7 +459,11 @@ ngx_spocr_redis_password(ngx_conf_t *cf, ngx_spocr_redis_t *redis,
         return NGX_CONF_ERROR;
     }
 
-    file.fd = ngx_open_file(file.name.data, NGX_FILE_RDONLY, NGX_FILE_OPEN, 0);
+    /* a pipe would be waited for */
+
+    file.fd = ngx_open_file(file.name.data,
+                            NGX_FILE_RDONLY|NGX_FILE_NONBLOCK,
+                            NGX_FILE_OPEN, 0);
 
     if (file.fd == NGX_INVALID_FILE) {
         ngx_conf_log_error(NGX_LOG_EMERG, cf, ngx_errno,

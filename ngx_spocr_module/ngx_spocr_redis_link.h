@@ -105,7 +105,8 @@ typedef struct {
     ngx_int_t                  (*message)(ngx_spocr_redis_link_t *link,
                                     const ngx_spocr_redis_message_t *message);
 
-    /* ready or not, it is away now; the next address may be tried at once */
+    /* ready or not, it is away now; the next address may be tried at once;
+     * the link may be stopped here */
     void                       (*lost)(ngx_spocr_redis_link_t *link);
 
     /* puts into an empty buffer what is to be sent; may be NULL */

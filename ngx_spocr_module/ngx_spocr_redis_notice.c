@@ -16,6 +16,7 @@
 /* ms: a worker that died is followed within TTL + TICK */
 #define NGX_SPOCR_REDIS_TICK       200
 #define NGX_SPOCR_REDIS_TTL        600
+#define NGX_SPOCR_REDIS_AFTER_YOU  250
 
 /* ms of silence: then it is asked, and then it is given up */
 #define NGX_SPOCR_REDIS_QUIET      500
@@ -29,6 +30,7 @@ struct ngx_spocr_redis_notice_s {
     ngx_event_t               tick;
     ngx_connection_t          ident;       /* the tick's data: no socket */
     ngx_msec_t                heard;       /* when something came */
+    ngx_msec_t                not_before;  /* it asks for the lease again */
     unsigned                  asked:1;     /* a PING, since then */
     unsigned                  subscribed:1;
 };
@@ -137,6 +139,12 @@ ngx_spocr_redis_notice_tick(ngx_event_t *ev)
     }
 
     ngx_add_timer(ev, NGX_SPOCR_REDIS_TICK);
+
+    if (notice->link->state == NGX_SPOCR_REDIS_LINK_OFF
+        && (ngx_msec_int_t) (notice->not_before - ngx_current_msec) > 0)
+    {
+        return;
+    }
 
     if (ngx_spocr_zone_hold(zone, NGX_SPOCR_REDIS_TTL) != NGX_OK) {
         ngx_spocr_redis_link_stop(notice->link);
@@ -310,5 +318,15 @@ ngx_spocr_redis_notice_lost(ngx_spocr_redis_link_t *link)
     if (notice->subscribed) {
         notice->subscribed = 0;
         ngx_spocr_zone_subscribed(notice->redis->context.zone, 0);
+    }
+
+    if (ngx_spocr_redis_link_gave_up(link)) {
+
+        /* it may be this worker's own trouble: another one shall try */
+
+        notice->not_before = ngx_current_msec + NGX_SPOCR_REDIS_AFTER_YOU;
+
+        ngx_spocr_redis_link_stop(link);
+        ngx_spocr_zone_let_go(notice->redis->context.zone);
     }
 }

@@ -139,6 +139,8 @@ ngx_spocr_redis_calls_message(ngx_spocr_redis_link_t *link,
         return NGX_ERROR;
     }
 
+    calls->late = 0;
+
     return ngx_spocr_redis_calls_answer(calls, entry, message);
 }
 
@@ -254,6 +256,7 @@ ngx_spocr_redis_calls_lost(ngx_spocr_redis_link_t *link)
     }
 
     calls->opening = 0;
+    calls->late = 0;
 
     ngx_spocr_redis_state(calls->redis, NGX_SPOCR_REDIS_STATE_AWAY);
     ngx_spocr_redis_calls_fail(calls);
@@ -335,6 +338,18 @@ ngx_spocr_redis_calls_head(ngx_event_t *ev)
 
     if ((ngx_msec_int_t) (entry->deadline - ngx_current_msec) > 0) {
         ngx_spocr_redis_calls_arm(calls);
+        return;
+    }
+
+    if (!calls->late) {
+
+        /*
+         * A worker that was held up runs its timers before it reads: the
+         * answer may lie in the socket.  One more pass will show it.
+         */
+
+        calls->late = 1;
+        ngx_add_timer(&calls->timer, 1);
         return;
     }
 

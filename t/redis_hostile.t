@@ -258,7 +258,8 @@ for my $i (0 .. $#nodes) {
     my $node = $nodes[$i];
     my $grown = memory($node) - $node->{memory};
 
-    cmp_ok $grown, '<', 4_000_000, "node $i has not grown: $grown bytes";
+    cmp_ok $grown, '<', 4_000_000, "node $i has not grown: $grown bytes"
+        if ($ENV{SPOCR_MODULE} // 'x') ne '';   # a sanitizer keeps memory
     is join(' ', $node->{t}->workers), $node->{worker}, 'the worker lives';
 
     my $log = $node->{t}->log;

@@ -2,6 +2,7 @@
 # does not take, in a line of its own for each.
 
 use lib 't/lib';
+use POSIX qw(mkfifo);
 use Spocr::Test;
 
 my $t = Spocr::Test->new;
@@ -18,6 +19,7 @@ for (['secret', 0600, "s3cret\n"], ['group', 0640, "s3cret\n"],
     chmod $mode, $t->file($name, $text);
 }
 mkdir $t->dir . '/folder', 0700;
+mkfifo $t->dir . '/pipe', 0600;
 
 sub conf ($args) {
     return $t->config_test(<<"EOF");
@@ -97,6 +99,7 @@ for (
     ['redis://127.0.0.1 prefix=' . 'p' x 65, qr/1 to 64 of letters/],
     ['redis://127.0.0.1 password_file=%%DIR%%/none', qr/No such file/],
     ['redis://127.0.0.1 password_file=%%DIR%%/folder', qr/is no file/],
+    ['redis://127.0.0.1 password_file=%%DIR%%/pipe', qr/is no file/],
     ['redis://127.0.0.1 password_file=%%DIR%%/open',
      qr{"/\S+/open" is open to others: "chmod 600" closes it}],
     ['redis://127.0.0.1 password_file=%%DIR%%/writable', qr/open to others/],
