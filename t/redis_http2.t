@@ -11,7 +11,7 @@ my $t = Spocr::Test->new;
 my $redis = $t->redis;
 my $proxy = Spocr::Proxy->new(to => $redis->port);
 
-$t->keyfile(keys => { map { ("k$_" => { uid => "u_$_" }) } 1 .. 30 });
+$t->keyfile(keys => { map { ("k$_" => { uid => "u_$_" }) } 1 .. 40 });
 $t->file('page.html', 'a page');
 $t->file('ssi.html', '<!--#include virtual="/x?body=one" -->'
                      . '<!--#include virtual="/x?body=two" -->');
@@ -27,6 +27,7 @@ http {
     spocr_keys file=%%DIR%%/keys.json;
     spocr_zone zone=z:1m;
     spocr_redis %%PROXY%% timeout=30s connect_timeout=30s;
+    client_max_body_size 10m;
     spocr_limit key=3 uid=60 window=3600s;
     root %%DIR%%;
 
@@ -44,6 +45,8 @@ http {
         location = /page.html { spocr_auth off; }
         location = /ssi.html { ssi on; }
         location /ask { auth_request /sub; proxy_pass http://%%BACKEND%%; }
+        location /stream { proxy_request_buffering off;
+                           proxy_pass http://%%BACKEND%%; }
         location /sub { proxy_pass http://%%BACKEND%%; }
     }
 }
@@ -153,6 +156,31 @@ $c = hold(sub {
 $c->send($c->{later});
 $proxy->flow;
 is $c->response->json->{body_length}, 50_000, 'a body of which half came later';
+
+# whole uploads that come meanwhile
+$t->file('big', 'x' x 3_000_000);
+for my $case (['/x', 2], ['/x', 1], ['/stream', 2], ['/stream', 1]) {
+    my ($target, $version) = @$case;
+    my $up = $proxy->stats->{up};
+    $name = name();
+    $proxy->stall('down');
+
+    my $pid = fork // die "fork: $!\n";
+    if (!$pid) {
+        wait_for(sub { $proxy->stats->{up} >= $up + 100 });
+        sleep 0.2;
+        $proxy->flow;
+        POSIX::_exit(0);
+    }
+    my $got = $t->curl(
+        $version == 2 ? '--http2-prior-knowledge' : '--http1.1',
+        '-H', 'Authorization: Bearer ' . key($name),
+        '--data-binary', '@' . $t->dir . '/big',
+        'http://127.0.0.1:' . $t->port($version) . $target);
+    waitpid $pid, 0;
+    is $got->{r}->json->{body_length}, 3_000_000,
+       "$target, an upload over HTTP/$version";
+}
 
 # other modules in the same phase
 for my $target (qw(/any /all)) {
