@@ -87,6 +87,9 @@ for my $file (@files) {
         $file eq 'http.conf' ? "spocr_keys file=$dir/keys.json;"
                                . "spocr_zone zone=spocr:1m; $lines" : $lines));
     is $exit, 0, "nginx -t: $file" or diag $out;
+
+    # "http2 on", which nginx 1.25.1 would have instead, is an error before it
+    $out =~ s/.*\[warn\] .*"listen \.\.\. http2" directive is deprecated.*//g;
     unlike $out, qr/\[\w+\]/, "$file: no warning";
 }
 
