@@ -355,6 +355,8 @@ ngx_spocr_redis_error(const ngx_str_t *error)
         { ngx_string("NOPERM "), NGX_SPOCR_REDIS_ERROR_REFUSED },
         { ngx_string("ERR The user executing the script"),
           NGX_SPOCR_REDIS_ERROR_REFUSED },
+        { ngx_string("ERR ACL failure in script"),
+          NGX_SPOCR_REDIS_ERROR_REFUSED },
         { ngx_string("MISCONF "), NGX_SPOCR_REDIS_ERROR_REFUSED },
         { ngx_string("NOREPLICAS "), NGX_SPOCR_REDIS_ERROR_REFUSED },
 

@@ -294,6 +294,7 @@ ngx_spocr_zone_take_over(ngx_spocr_zone_t *zone,
     for (i = 0; i < NGX_SPOCR_LEVELS; i++) {
 
         windows[i] = NULL;
+        limits[i] = levels[i].limit;
 
         if (levels[i].limit == NGX_SPOCR_LIMIT_NONE) {
             continue;
@@ -316,7 +317,7 @@ ngx_spocr_zone_take_over(ngx_spocr_zone_t *zone,
 
     for (i = 0; i < NGX_SPOCR_LEVELS; i++) {
         levels[i].count = windows[i] ? windows[i]->count : 0;
-        levels[i].limit = windows[i] ? limits[i] : NGX_SPOCR_LIMIT_NONE;
+        levels[i].limit = limits[i];
     }
 
     rc = *refused ? NGX_BUSY : NGX_OK;
