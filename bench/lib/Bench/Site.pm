@@ -314,8 +314,10 @@ sub _conf_limits ($self, $upstream) {
                            $self->_redis);
 }
 
+# What is remembered lasts longer than by default: each server is idle most
+# of the time, while others are asked.
 sub _conf_keys ($self, $upstream) {
-    return $self->_gateway('keys', $upstream, 'redis', $self->_redis);
+    return $self->_gateway('keys', $upstream, 'redis ttl=1h', $self->_redis);
 }
 
 sub _conf_away ($self, $upstream) {

@@ -37,12 +37,12 @@ my @local = (
 # With Redis: limits counted there, keys there as well, and Redis stopped.
 my @redis = (
     [@again,
-     ['zone allowed',            'module', '/',      'good', 0],
-     ['Redis limits allowed',    'limits', '/',      'good', 0]],
-    [['keys in Redis allowed',   'keys',   '/',      'good', 0],
-     ['Redis stopped allowed',   'away',   '/',      'good', 0]],
-    [['zone 429',                'module', '/tight', 'few',  95],
-     ['Redis limits 429',        'limits', '/tight', 'few',  95]],
+     ['zone allowed',          'module', '/',      'good', 0]],
+    [['Redis limits allowed',  'limits', '/',      'good', 0]],
+    [['keys in Redis allowed', 'keys',   '/',      'good', 0]],
+    [['Redis stopped allowed', 'away',   '/',      'good', 0]],
+    [['zone 429',              'module', '/tight', 'few',  95],
+     ['Redis limits 429',      'limits', '/tight', 'few',  95]],
 );
 
 sub local_groups { return \@local }
