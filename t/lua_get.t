@@ -88,7 +88,8 @@ like $@, qr/^NOPERM/, '... is an error';
 $redis->do(qw(ACL SETUSER gateway -get));
 ok !eval { $gateway->do('FCALL_RO', 'spocr_v1_get', 1, 'spocr:key:none', 'n') },
     'without GET a key that is not there';
-like $@, qr/can't run this command|has no permissions to run/, '... is an error, and not absent';
+like $@, qr/can't run this command|has no permissions to run/,
+     '... is an error, and not absent';
 
 my $full = Spocr::Redis->new(maxmemory => '3mb');
 $full->do('FUNCTION', 'LOAD', $SOURCE);
