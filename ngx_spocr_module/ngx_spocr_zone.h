@@ -90,7 +90,7 @@ typedef struct {
  *               the ms that may be left of it at most
  */
 ngx_int_t ngx_spocr_zone_known(ngx_spocr_zone_t *zone,
-    ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t width,
+    ngx_spocr_zone_known_t *levels, uint64_t width,
     uint64_t *now, ngx_uint_t *refused, uint64_t *left);
 
 /*
@@ -99,7 +99,7 @@ ngx_int_t ngx_spocr_zone_known(ngx_spocr_zone_t *zone,
  * no room nothing is remembered.
  */
 void ngx_spocr_zone_learn(ngx_spocr_zone_t *zone,
-    const ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t begun,
+    const ngx_spocr_zone_known_t *levels, uint64_t begun,
     uint64_t left);
 
 /*

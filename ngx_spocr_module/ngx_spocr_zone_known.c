@@ -35,7 +35,7 @@
 
 
 static ngx_int_t ngx_spocr_zone_look(ngx_spocr_zone_t *zone,
-    ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t width,
+    ngx_spocr_zone_known_t *levels, uint64_t width,
     uint64_t *now, ngx_uint_t *refused, uint64_t *left);
 static void ngx_spocr_zone_recall(ngx_spocr_zone_shm_t *sh,
     ngx_spocr_zone_known_t *level, uint64_t now, uint64_t width);
@@ -51,7 +51,7 @@ static uint64_t ngx_spocr_zone_slack(uint32_t note);
 
 ngx_int_t
 ngx_spocr_zone_known(ngx_spocr_zone_t *zone,
-    ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t width,
+    ngx_spocr_zone_known_t *levels, uint64_t width,
     uint64_t *now, ngx_uint_t *refused, uint64_t *left)
 {
     ngx_int_t  rc;
@@ -73,7 +73,7 @@ ngx_spocr_zone_known(ngx_spocr_zone_t *zone,
 
 static ngx_int_t
 ngx_spocr_zone_look(ngx_spocr_zone_t *zone,
-    ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t width,
+    ngx_spocr_zone_known_t *levels, uint64_t width,
     uint64_t *now, ngx_uint_t *refused, uint64_t *left)
 {
     uint64_t               end;
@@ -174,7 +174,7 @@ ngx_spocr_zone_recall(ngx_spocr_zone_shm_t *sh,
 
 void
 ngx_spocr_zone_learn(ngx_spocr_zone_t *zone,
-    const ngx_spocr_zone_known_t levels[NGX_SPOCR_LEVELS], uint64_t begun,
+    const ngx_spocr_zone_known_t *levels, uint64_t begun,
     uint64_t left)
 {
     uint64_t               now;
