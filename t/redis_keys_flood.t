@@ -79,7 +79,11 @@ my @cold = map { "cold$_" } 1 .. 200;
 $records->key($_ => { uid => 'u_beta' }) for @cold;
 ($n, @answers) = together(200, @cold);
 is_deeply [grep { $_ != 200 } @answers], [], '200 keys at once are let in';
-is $n, 200, 'and each is asked for';
+
+# their tenant or its plan as well, where one of the 200 notices is of a key
+# that shares a version with it
+cmp_ok $n, '>=', 200, 'and each is asked for';
+cmp_ok $n, '<=', 202, 'once';
 
 # who leaves while waiting takes nothing away
 {
