@@ -46,7 +46,8 @@ M        := ngx_spocr_module
 # Layer 0: values; no function of nginx is called, so that spocrctl and the
 # unit tests link these without it.
 LAYER0   := $(wildcard $(patsubst %,$(M)/ngx_spocr_%.c, \
-                token key* window id json target error))
+                token key* window id json target error idemkey* fingerprint* \
+                secret* record*))
 
 # What reads Redis' replies calls hiredis, and no function of nginx either.
 PURE     := $(LAYER0) $(wildcard $(M)/ngx_spocr_redis_codec*.c)
