@@ -15,6 +15,7 @@
 #include "ngx_spocr_cors.h"
 #include "ngx_spocr_error.h"
 #include "ngx_spocr_forward.h"
+#include "ngx_spocr_idem.h"
 #include "ngx_spocr_limit.h"
 #include "ngx_spocr_lookup.h"
 #include "ngx_spocr_methods.h"
@@ -46,6 +47,9 @@ typedef struct {
     ngx_uint_t                    keys_line;
     ngx_spocr_auth_main_conf_t    auth;
     ngx_spocr_limit_main_conf_t   limit;
+    ngx_spocr_idem_main_conf_t    idem;
+    ngx_spocr_secrets_t          *upstream;    /* that sign; NULL: none */
+    ngx_flag_t                    upstream_set;
     ngx_array_t                   logs;        /* of ngx_log_t *: error logs
                                                 * of gated locations */
     ngx_spocr_worker_t           *worker;
@@ -62,6 +66,7 @@ typedef struct {
     ngx_uint_t                    log_level;
     ngx_spocr_auth_conf_t         auth;
     ngx_spocr_limit_conf_t        limit;
+    ngx_spocr_idem_conf_t         idem;
     ngx_spocr_methods_conf_t      methods;
     ngx_spocr_cors_conf_t         cors;
     ngx_str_t                     file;        /* where "spocr on" stands */
@@ -82,6 +87,7 @@ typedef struct {
     ngx_spocr_forward_ctx_t       forward;
     ngx_spocr_auth_ctx_t          auth;
     ngx_spocr_limit_ctx_t         limit;
+    ngx_spocr_idem_ctx_t          idem;
     ngx_spocr_redis_wait_t        wait;
     ngx_spocr_verdict_t           verdict;     /* why a step refused */
     const ngx_spocr_error_t      *error;       /* what was answered */
@@ -145,6 +151,10 @@ ngx_int_t ngx_spocr_variables_add(ngx_conf_t *cf);
 ngx_int_t ngx_spocr_park(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx);
 void ngx_spocr_wake(void *data);
 
+/* A request whose step needs the body: the access phase's answer.  The steps
+ * go on when it has come. */
+ngx_int_t ngx_spocr_read_body(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx);
+
 /* ngx_spocr_process.c: a worker's beginning and end */
 ngx_int_t ngx_spocr_init_process(ngx_cycle_t *cycle);
 void ngx_spocr_exit_process(ngx_cycle_t *cycle);
@@ -160,6 +170,8 @@ void ngx_spocr_status_count(ngx_spocr_main_conf_t *smcf,
 /* Where the totals of the store begin among the zone's. */
 ngx_uint_t ngx_spocr_status_redis_totals(void);
 ngx_uint_t ngx_spocr_status_lookup_totals(void);
+ngx_uint_t ngx_spocr_status_idem_totals(void);
+ngx_uint_t ngx_spocr_status_outbox_totals(void);
 
 /*
  * ngx_spocr_log.c: lines of the error log that tell of a refusal.  None holds

@@ -37,7 +37,8 @@ ngx_spocr_create_main_conf(ngx_conf_t *cf)
         return NULL;
     }
 
-    if (ngx_array_init(&smcf->limit.specs, cf->pool, 8,
+    if (ngx_spocr_idem_main_init(cf, &smcf->idem) != NGX_OK
+        || ngx_array_init(&smcf->limit.specs, cf->pool, 8,
                        sizeof(ngx_spocr_limit_spec_t *))
         != NGX_OK
         || ngx_array_init(&smcf->logs, cf->pool, 4, sizeof(ngx_log_t *))
@@ -73,6 +74,8 @@ ngx_spocr_create_loc_conf(ngx_conf_t *cf)
     conf->limit.on_error = NGX_CONF_UNSET_UINT;
     conf->limit.headers = NGX_CONF_UNSET_UINT;
     conf->limit.dry_run = NGX_CONF_UNSET;
+
+    ngx_spocr_idem_conf_init(&conf->idem);
 
     return conf;
 }
@@ -116,6 +119,12 @@ ngx_spocr_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
                                           : NGX_SPOCR_LIMIT_STORE_ZONE,
                               &prev->limit, &conf->limit)
         != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (ngx_spocr_idem_merge(cf, &prev->idem, &conf->idem) != NGX_CONF_OK
+        || ngx_spocr_idem_remember(cf, &smcf->idem) != NGX_OK)
     {
         return NGX_CONF_ERROR;
     }
@@ -208,6 +217,11 @@ ngx_spocr_warn_unused(ngx_conf_t *cf, ngx_spocr_loc_conf_t *conf)
     } else if (conf->limit.spec && conf->limit.spec->enable) {
         name = "spocr_limit";
 
+    } else if (conf->idem.enable == NGX_SPOCR_IDEM_ON
+               || conf->idem.enable == NGX_SPOCR_IDEM_REQUIRED)
+    {
+        name = "spocr_idempotency";
+
     } else {
         return;
     }
@@ -280,6 +294,20 @@ ngx_spocr_check_gated(ngx_conf_t *cf, ngx_spocr_main_conf_t *smcf,
         {
             smcf->redis_needed = 1;
         }
+    }
+
+    if (ngx_spocr_idem_check(cf, &smcf->idem, &conf->idem,
+                             smcf->redis != NULL, conf->auth.enable == 1,
+                             &conf->file, conf->line)
+        != NGX_CONF_OK)
+    {
+        return NGX_CONF_ERROR;
+    }
+
+    if (conf->idem.enable != NGX_SPOCR_IDEM_OFF
+        && conf->idem.on_error == NGX_SPOCR_IDEM_DENY)
+    {
+        smcf->redis_needed = 1;
     }
 
     /* headers are parsed with the server's log, and logged with both */

@@ -18,6 +18,14 @@ static const ngx_spocr_error_t  ngx_spocr_errors[] = {
     ngx_spocr_error_row("bad_request", "Bad request",
                         400, NGX_SPOCR_ERR_BAD_REQUEST),
 
+    ngx_spocr_error_row("invalid_idempotency_key",
+                        "Malformed Idempotency-Key header",
+                        400, NGX_SPOCR_ERR_INVALID_IDEMPOTENCY_KEY),
+
+    ngx_spocr_error_row("idempotency_key_required",
+                        "An Idempotency-Key header is required",
+                        400, NGX_SPOCR_ERR_IDEMPOTENCY_KEY_REQUIRED),
+
     ngx_spocr_error_row("headers_too_large", "Request headers are too large",
                         400, NGX_SPOCR_ERR_HEADERS_TOO_LARGE),
 
@@ -38,6 +46,20 @@ static const ngx_spocr_error_t  ngx_spocr_errors[] = {
     ngx_spocr_error_row("method_not_allowed", "Method not allowed",
                         405, NGX_SPOCR_ERR_METHOD_NOT_ALLOWED),
 
+    ngx_spocr_error_row("idempotency_in_progress",
+                        "A request with this Idempotency-Key is in progress",
+                        409, NGX_SPOCR_ERR_IDEMPOTENCY_IN_PROGRESS),
+
+    ngx_spocr_error_row("idempotency_outcome_unknown",
+                        "The outcome of the request with this "
+                        "Idempotency-Key is unknown",
+                        409, NGX_SPOCR_ERR_IDEMPOTENCY_OUTCOME_UNKNOWN),
+
+    ngx_spocr_error_row("idempotency_replay_unavailable",
+                        "The request was executed, but its response was not "
+                        "stored",
+                        409, NGX_SPOCR_ERR_IDEMPOTENCY_REPLAY_UNAVAILABLE),
+
     ngx_spocr_error_row("payload_too_large", "Request body is too large",
                         413, NGX_SPOCR_ERR_PAYLOAD_TOO_LARGE),
 
@@ -46,6 +68,10 @@ static const ngx_spocr_error_t  ngx_spocr_errors[] = {
 
     ngx_spocr_error_row("unsupported_media_type", "Unsupported media type",
                         415, NGX_SPOCR_ERR_UNSUPPORTED_MEDIA_TYPE),
+
+    ngx_spocr_error_row("idempotency_key_reused",
+                        "Idempotency-Key was used with a different request",
+                        422, NGX_SPOCR_ERR_IDEMPOTENCY_KEY_REUSED),
 
     ngx_spocr_error_row("rate_limited", "Rate limit exceeded",
                         429, NGX_SPOCR_ERR_RATE_LIMITED),
@@ -92,6 +118,8 @@ ngx_spocr_error_of_status(ngx_uint_t status)
      */
 
     case 400:
+    case 409:
+    case 422:
         return &ngx_spocr_errors[NGX_SPOCR_ERR_BAD_REQUEST];
 
     case 403:
@@ -119,6 +147,7 @@ ngx_spocr_refuse(ngx_spocr_verdict_t *verdict, ngx_spocr_error_e index,
     verdict->error = &ngx_spocr_errors[index];
     verdict->retry_after = retry_after;
     verdict->reason = reason;
+    verdict->original.len = 0;
 
     return (ngx_int_t) verdict->error->status;
 }

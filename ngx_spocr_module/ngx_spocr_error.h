@@ -17,15 +17,21 @@
 
 typedef enum {
     NGX_SPOCR_ERR_BAD_REQUEST = 0,
+    NGX_SPOCR_ERR_INVALID_IDEMPOTENCY_KEY,
+    NGX_SPOCR_ERR_IDEMPOTENCY_KEY_REQUIRED,
     NGX_SPOCR_ERR_HEADERS_TOO_LARGE,
     NGX_SPOCR_ERR_UNAUTHORIZED,
     NGX_SPOCR_ERR_FORBIDDEN,
     NGX_SPOCR_ERR_INSUFFICIENT_SCOPE,
     NGX_SPOCR_ERR_NOT_FOUND,
     NGX_SPOCR_ERR_METHOD_NOT_ALLOWED,
+    NGX_SPOCR_ERR_IDEMPOTENCY_IN_PROGRESS,
+    NGX_SPOCR_ERR_IDEMPOTENCY_OUTCOME_UNKNOWN,
+    NGX_SPOCR_ERR_IDEMPOTENCY_REPLAY_UNAVAILABLE,
     NGX_SPOCR_ERR_PAYLOAD_TOO_LARGE,
     NGX_SPOCR_ERR_URI_TOO_LONG,
     NGX_SPOCR_ERR_UNSUPPORTED_MEDIA_TYPE,
+    NGX_SPOCR_ERR_IDEMPOTENCY_KEY_REUSED,
     NGX_SPOCR_ERR_RATE_LIMITED,
     NGX_SPOCR_ERR_INTERNAL_ERROR,
     NGX_SPOCR_ERR_NOT_IMPLEMENTED,
@@ -52,6 +58,8 @@ typedef struct {
 typedef struct {
     const ngx_spocr_error_t  *error;
     ngx_int_t                 retry_after;   /* seconds; -1: not said */
+    ngx_str_t                 original;      /* id of the request that came
+                                              * first; "": not said */
     const char               *reason;        /* for logs only, or NULL */
 } ngx_spocr_verdict_t;
 

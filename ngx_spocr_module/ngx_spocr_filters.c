@@ -15,6 +15,7 @@
 
 
 static ngx_int_t ngx_spocr_header_filter(ngx_http_request_t *r);
+static ngx_int_t ngx_spocr_send_header(ngx_http_request_t *r);
 static ngx_int_t ngx_spocr_answer_headers(ngx_http_request_t *r,
     ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
 static ngx_uint_t ngx_spocr_answer_is_broken(ngx_http_request_t *r);
@@ -26,10 +27,23 @@ static const ngx_spocr_error_t *ngx_spocr_error_of(ngx_http_request_t *r,
     ngx_spocr_ctx_t *ctx);
 static ngx_int_t ngx_spocr_body_filter(ngx_http_request_t *r,
     ngx_chain_t *in);
+static ngx_int_t ngx_spocr_later_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
+static ngx_int_t ngx_spocr_error_body(ngx_http_request_t *r,
+    ngx_spocr_ctx_t *ctx, ngx_chain_t *in);
+static ngx_int_t ngx_spocr_request_body_filter(ngx_http_request_t *r,
+    ngx_chain_t *in);
 
 
 static ngx_http_output_header_filter_pt  ngx_spocr_next_header_filter;
 static ngx_http_output_body_filter_pt    ngx_spocr_next_body_filter;
+static ngx_http_request_body_filter_pt   ngx_spocr_next_request_body_filter;
+
+
+static const ngx_spocr_idem_io_t  ngx_spocr_io = {
+    ngx_spocr_send_header,
+    ngx_spocr_later_body_filter
+};
 
 
 static ngx_int_t
@@ -57,7 +71,33 @@ ngx_spocr_header_filter(ngx_http_request_t *r)
     }
 
     if (ngx_spocr_answer_is_broken(r)) {
+        (void) ngx_spocr_idem_header(r, &ctx->idem, 1);
         return ngx_spocr_answer_broken(r, ctx);
+    }
+
+    /* the answer to a claimed request waits until Redis knows of it (C-29) */
+
+    if (ngx_spocr_idem_header(r, &ctx->idem, 0) == NGX_AGAIN) {
+        return NGX_OK;
+    }
+
+    return ngx_spocr_send_header(r);
+}
+
+
+/* What is there to be sent, at once or after it was kept back. */
+
+static ngx_int_t
+ngx_spocr_send_header(ngx_http_request_t *r)
+{
+    ngx_spocr_ctx_t       *ctx;
+    ngx_spocr_loc_conf_t  *slcf;
+
+    slcf = ngx_http_get_module_loc_conf(r, ngx_spocr_module);
+    ctx = ngx_spocr_ctx(r, 0);
+
+    if (ctx == NULL) {
+        return NGX_ERROR;
     }
 
     if (ngx_spocr_answer_error(r, slcf, ctx) != NGX_OK
@@ -120,7 +160,6 @@ ngx_spocr_answer_error(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
     ngx_spocr_ctx_t *ctx)
 {
     ngx_str_t                 id;
-    ngx_int_t                 retry_after;
     ngx_spocr_main_conf_t    *smcf;
     const ngx_spocr_error_t  *error;
 
@@ -154,9 +193,10 @@ ngx_spocr_answer_error(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
     }
 
     id = ngx_spocr_request_id(r, ctx);
-    retry_after = error == ctx->verdict.error ? ctx->verdict.retry_after : -1;
 
-    ctx->body = ngx_spocr_reply_error(r, error, &id, retry_after);
+    ctx->body = ngx_spocr_reply_error(r, error, &id,
+                                      error == ctx->verdict.error
+                                      ? &ctx->verdict : NULL);
 
     return ctx->body ? NGX_OK : NGX_ERROR;
 }
@@ -203,6 +243,10 @@ ngx_spocr_answer_headers(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
         ngx_spocr_forward_clean_answer(r);
     }
 
+    if (ngx_spocr_idem_answer_headers(r, &ctx->idem) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
     if (slcf->request_id || ctx->covered) {
         id = ngx_spocr_request_id(r, ctx);
 
@@ -233,12 +277,55 @@ ngx_spocr_answer_headers(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
 static ngx_int_t
 ngx_spocr_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
-    ngx_chain_t      *out;
+    ngx_int_t         rc;
     ngx_spocr_ctx_t  *ctx;
 
     ctx = (r == r->main) ? ngx_http_get_module_ctx(r, ngx_spocr_module) : NULL;
 
-    if (ctx == NULL || ctx->body == NULL || in == NULL) {
+    if (ctx == NULL) {
+        return ngx_spocr_next_body_filter(r, in);
+    }
+
+    rc = ngx_spocr_idem_answer_body(r, &ctx->idem, in);
+
+    if (rc == NGX_ABORT) {
+        ctx->broken = 1;
+        ctx->uri_changes = r->uri_changes;
+
+        return ngx_http_filter_finalize_request(r, &ngx_spocr_module,
+                                                NGX_HTTP_BAD_GATEWAY);
+    }
+
+    if (rc != NGX_DECLINED) {
+        return rc;
+    }
+
+    return ctx->body ? ngx_spocr_error_body(r, ctx, in)
+                     : ngx_spocr_next_body_filter(r, in);
+}
+
+
+/* The next body filter, for what was kept back. */
+
+static ngx_int_t
+ngx_spocr_later_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_spocr_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_spocr_module);
+
+    return ctx && ctx->body ? ngx_spocr_error_body(r, ctx, in)
+                            : ngx_spocr_next_body_filter(r, in);
+}
+
+
+static ngx_int_t
+ngx_spocr_error_body(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx,
+    ngx_chain_t *in)
+{
+    ngx_chain_t  *out;
+
+    if (in == NULL) {
         return ngx_spocr_next_body_filter(r, in);
     }
 
@@ -256,6 +343,27 @@ ngx_spocr_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 }
 
 
+/* Each byte of a request's body comes by once, decoded (C-25). */
+
+static ngx_int_t
+ngx_spocr_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
+{
+    ngx_spocr_ctx_t  *ctx;
+
+    ctx = ngx_http_get_module_ctx(r, ngx_spocr_module);
+
+    if (ctx
+        && r == r->main
+        && ctx->idem.hash
+        && ngx_spocr_idem_body(&ctx->idem, in) != NGX_OK)
+    {
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    return ngx_spocr_next_request_body_filter(r, in);
+}
+
+
 void
 ngx_spocr_filters_init(void)
 {
@@ -264,4 +372,9 @@ ngx_spocr_filters_init(void)
 
     ngx_spocr_next_body_filter = ngx_http_top_body_filter;
     ngx_http_top_body_filter = ngx_spocr_body_filter;
+
+    ngx_spocr_next_request_body_filter = ngx_http_top_request_body_filter;
+    ngx_http_top_request_body_filter = ngx_spocr_request_body_filter;
+
+    ngx_spocr_idem_filters(&ngx_spocr_io);
 }

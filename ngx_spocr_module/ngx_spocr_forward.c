@@ -25,6 +25,10 @@ static ngx_uint_t ngx_spocr_forward_unwanted(ngx_table_elt_t *h, void *data);
 static ngx_int_t ngx_spocr_forward_trace(ngx_http_request_t *r,
     ngx_spocr_forward_walk_t *walk);
 static ngx_uint_t ngx_spocr_forward_is_trace(ngx_table_elt_t *h, void *data);
+static ngx_int_t ngx_spocr_forward_who(ngx_http_request_t *r,
+    ngx_spocr_forward_ctx_t *ctx, const ngx_spocr_forward_t *identity);
+static ngx_int_t ngx_spocr_forward_sign(ngx_http_request_t *r,
+    ngx_spocr_forward_ctx_t *ctx, const ngx_spocr_forward_t *identity);
 static ngx_int_t ngx_spocr_forward_put(ngx_http_request_t *r,
     ngx_table_elt_t *slot, const ngx_spocr_header_name_t *name,
     const ngx_str_t *value);
@@ -57,6 +61,11 @@ static ngx_spocr_header_name_t  ngx_spocr_forward_plan = {
 };
 
 
+static ngx_spocr_header_name_t  ngx_spocr_forward_signature = {
+    ngx_string("X-Spocr-Signature"), ngx_string("x-spocr-signature"), 0
+};
+
+
 void
 ngx_spocr_forward_init(void)
 {
@@ -65,7 +74,8 @@ ngx_spocr_forward_init(void)
         &ngx_spocr_forward_request_id,
         &ngx_spocr_forward_uid,
         &ngx_spocr_forward_key_id,
-        &ngx_spocr_forward_plan
+        &ngx_spocr_forward_plan,
+        &ngx_spocr_forward_signature
     };
 
     for (i = 0; i < sizeof(name) / sizeof(name[0]); i++) {
@@ -140,8 +150,6 @@ ngx_int_t
 ngx_spocr_forward_identity(ngx_http_request_t *r, ngx_spocr_forward_ctx_t *ctx,
     const ngx_spocr_forward_t *identity)
 {
-    ngx_table_elt_t  *slot;
-
     if (identity->request_id.len && !ctx->id_done) {
 
         if (ngx_spocr_forward_put(r, ctx->request_id,
@@ -155,9 +163,22 @@ ngx_spocr_forward_identity(ngx_http_request_t *r, ngx_spocr_forward_ctx_t *ctx,
         ctx->id_done = 1;
     }
 
-    if (!identity->auth) {
-        return NGX_OK;
+    if (identity->auth
+        && ngx_spocr_forward_who(r, ctx, identity) != NGX_OK)
+    {
+        return NGX_ERROR;
     }
+
+    return identity->secrets ? ngx_spocr_forward_sign(r, ctx, identity)
+                             : NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_spocr_forward_who(ngx_http_request_t *r, ngx_spocr_forward_ctx_t *ctx,
+    const ngx_spocr_forward_t *identity)
+{
+    ngx_table_elt_t  *slot;
 
     slot = r->headers_in.authorization;
     r->headers_in.authorization = NULL;
@@ -186,6 +207,51 @@ ngx_spocr_forward_identity(ngx_http_request_t *r, ngx_spocr_forward_ctx_t *ctx,
 }
 
 
+/* C-42; once: what a redirect changes the backend sees changed. */
+
+static ngx_int_t
+ngx_spocr_forward_sign(ngx_http_request_t *r, ngx_spocr_forward_ctx_t *ctx,
+    const ngx_spocr_forward_t *identity)
+{
+    u_char              *p;
+    ngx_str_t            value;
+    ngx_spocr_signed_t   what;
+
+    if (ctx->signed_done) {
+        return NGX_OK;
+    }
+
+    ctx->signed_done = 1;
+
+    what.time = (int64_t) ngx_time();
+    what.method = r->method_name;
+    what.target = r->unparsed_uri;
+    what.request_id = identity->request_id;
+    what.uid = identity->uid;
+    what.key_id = identity->key_id;
+
+    p = ngx_pnalloc(r->pool, sizeof("t=,v1=") + NGX_TIME_T_LEN
+                             + NGX_SPOCR_SIGNATURE_LEN);
+    if (p == NULL) {
+        return NGX_ERROR;
+    }
+
+    value.data = p;
+    p = ngx_sprintf(p, "t=%T,v1=", (time_t) what.time);
+
+    if (ngx_spocr_secret_sign(&identity->secrets->all[0], &what, p)
+        != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
+    value.len = (size_t) (p + NGX_SPOCR_SIGNATURE_LEN - value.data);
+
+    return ngx_spocr_forward_put(r, NULL, &ngx_spocr_forward_signature,
+                                 &value);
+}
+
+
 void
 ngx_spocr_forward_clean_answer(ngx_http_request_t *r)
 {
@@ -207,6 +273,10 @@ ngx_spocr_forward_clean_answer(ngx_http_request_t *r)
             || (h->key.len >= sizeof("x-idempotent-") - 1
                 && ngx_strncasecmp(h->key.data, (u_char *) "x-idempotent-",
                                    sizeof("x-idempotent-") - 1)
+                   == 0)
+            || (h->key.len >= sizeof("x-idempotency-") - 1
+                && ngx_strncasecmp(h->key.data, (u_char *) "x-idempotency-",
+                                   sizeof("x-idempotency-") - 1)
                    == 0))
         {
             h->hash = 0;

@@ -13,6 +13,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_http.h>
+#include "ngx_spocr_secret.h"
 
 
 /*
@@ -34,6 +35,7 @@ typedef struct {
     ngx_spocr_strip_e   stripped;
     unsigned            id_done:1;
     unsigned            uid_done:1;
+    unsigned            signed_done:1;
 } ngx_spocr_forward_ctx_t;
 
 
@@ -43,6 +45,8 @@ typedef struct {
     ngx_str_t         uid;
     ngx_str_t         key_id;
     ngx_str_t         plan;
+    const ngx_spocr_secrets_t  *secrets;   /* the first signs (C-42); NULL: no
+                                            * signature */
     unsigned          auth:1;      /* keys are asked for here: whatever the
                                     * Authorization was, it goes no further */
 } ngx_spocr_forward_t;
@@ -68,8 +72,9 @@ ngx_int_t ngx_spocr_forward_strip_subrequest(ngx_http_request_t *r);
 
 /*
  * Writes the identity into the request's own headers, so that a bare
- * proxy_pass sends it: the id once, and once uid, key and plan.  Where keys
- * are asked for, the Authorization goes.  NGX_OK or NGX_ERROR.
+ * proxy_pass sends it: the id once, once uid, key and plan, and the signature
+ * of these.  Where keys are asked for, the Authorization goes.  NGX_OK or
+ * NGX_ERROR.
  */
 ngx_int_t ngx_spocr_forward_identity(ngx_http_request_t *r,
     ngx_spocr_forward_ctx_t *ctx, const ngx_spocr_forward_t *identity);

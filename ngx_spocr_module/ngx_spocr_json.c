@@ -18,7 +18,8 @@ static u_char *ngx_spocr_json_put(u_char *dst, const char *text, size_t len);
 
 u_char *
 ngx_spocr_json_error(u_char *buf, const ngx_spocr_error_t *error,
-    const u_char *request_id, ngx_int_t retry_after)
+    const u_char *request_id, ngx_int_t retry_after,
+    const ngx_str_t *original)
 {
     u_char  *p;
 
@@ -30,9 +31,24 @@ ngx_spocr_json_error(u_char *buf, const ngx_spocr_error_t *error,
     p = ngx_cpymem(p, request_id, NGX_SPOCR_ID_LEN);
     p = ngx_spocr_json_lit(p, "\"}");
 
-    if (retry_after >= 0) {
-        p = ngx_spocr_json_lit(p, ",\"details\":{\"retryAfterSec\":");
-        p = ngx_spocr_json_uint(p, (uint64_t) retry_after);
+    if (retry_after >= 0 || original->len) {
+        p = ngx_spocr_json_lit(p, ",\"details\":{");
+
+        if (retry_after >= 0) {
+            p = ngx_spocr_json_lit(p, "\"retryAfterSec\":");
+            p = ngx_spocr_json_uint(p, (uint64_t) retry_after);
+        }
+
+        if (original->len) {
+            if (retry_after >= 0) {
+                *p++ = ',';
+            }
+
+            p = ngx_spocr_json_lit(p, "\"originalRequestId\":\"");
+            p = ngx_cpymem(p, original->data, original->len);
+            *p++ = '"';
+        }
+
         *p++ = '}';
     }
 

@@ -14,8 +14,8 @@
 #include "ngx_spocr_error.h"
 
 
-/* No error body is longer: the registry's texts, an id, one number. */
-#define NGX_SPOCR_JSON_ERROR_MAX  320
+/* No error body is longer: the registry's texts, two ids, one number. */
+#define NGX_SPOCR_JSON_ERROR_MAX  384
 
 /* A byte becomes six at most (\u00XX). */
 #define NGX_SPOCR_JSON_EXPAND     6
@@ -24,10 +24,12 @@
 /*
  * Writes an error body of at most NGX_SPOCR_JSON_ERROR_MAX bytes to buf and
  * returns its end.  request_id is 36 bytes of "req_..." (it needs no
- * escaping).  retry_after: seconds, or -1 for a body without details (C-13).
+ * escaping).  In the details: retry_after, seconds, or -1 where it is not said
+ * (C-13); original, an id of the same form, or an empty string (C-26).
  */
 u_char *ngx_spocr_json_error(u_char *buf, const ngx_spocr_error_t *error,
-    const u_char *request_id, ngx_int_t retry_after);
+    const u_char *request_id, ngx_int_t retry_after,
+    const ngx_str_t *original);
 
 /*
  * Writes bytes as the inside of a JSON string and returns the end; dst has

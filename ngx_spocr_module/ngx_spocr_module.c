@@ -27,6 +27,10 @@ static char *ngx_spocr_set_on_error(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_spocr_set_methods(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_spocr_set_secret_file(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
+static char *ngx_spocr_set_store_header(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_spocr_set_page(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 
@@ -147,6 +151,97 @@ static ngx_command_t  ngx_spocr_commands[] = {
       offsetof(ngx_spocr_loc_conf_t, limit.dry_run),
       NULL },
 
+    { ngx_string("spocr_secret_file"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_spocr_set_secret_file,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      0,
+      NULL },
+
+    { ngx_string("spocr_upstream_secret_file"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_spocr_set_secret_file,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      1,
+      NULL },
+
+    { ngx_string("spocr_idempotency"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_spocr_loc_conf_t, idem.enable),
+      &ngx_spocr_idem_enable_names },
+
+    { ngx_string("spocr_idempotency_scope"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_spocr_loc_conf_t, idem.scope),
+      &ngx_spocr_idem_scope_names },
+
+    { ngx_string("spocr_idempotency_on_unknown"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_spocr_loc_conf_t, idem.on_unknown),
+      &ngx_spocr_idem_on_unknown_names },
+
+    { ngx_string("spocr_idempotency_on_error"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_enum_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_spocr_loc_conf_t, idem.on_error),
+      &ngx_spocr_idem_on_error_names },
+
+    { ngx_string("spocr_idempotency_ttl"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_spocr_loc_conf_t, idem.ttl),
+      NULL },
+
+    { ngx_string("spocr_idempotency_lease"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_spocr_loc_conf_t, idem.lease),
+      NULL },
+
+    { ngx_string("spocr_idempotency_wait"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_msec_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_spocr_loc_conf_t, idem.wait),
+      NULL },
+
+    { ngx_string("spocr_idempotency_max_body"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_spocr_loc_conf_t, idem.max_body),
+      NULL },
+
+    { ngx_string("spocr_idempotency_budget"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      offsetof(ngx_spocr_loc_conf_t, idem.budget),
+      NULL },
+
+    { ngx_string("spocr_idempotency_capture_limit"),
+      NGX_HTTP_MAIN_CONF|NGX_CONF_TAKE1,
+      ngx_conf_set_size_slot,
+      NGX_HTTP_MAIN_CONF_OFFSET,
+      offsetof(ngx_spocr_main_conf_t, idem.capture_limit),
+      NULL },
+
+    { ngx_string("spocr_idempotency_store_header"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_1MORE,
+      ngx_spocr_set_store_header,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
+      NULL },
+
     { ngx_string("spocr_log_level"),
       NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE1,
       ngx_conf_set_enum_slot,
@@ -223,6 +318,8 @@ ngx_spocr_postconfiguration(ngx_conf_t *cf)
                       "the records", NGX_SPOCR_NAMES_MAX);
         return NGX_ERROR;
     }
+
+    ngx_spocr_idem_finish(cf, &smcf->idem);
 
     if (ngx_spocr_process_conf(cf, smcf) != NGX_OK) {
         return NGX_ERROR;
@@ -341,6 +438,38 @@ ngx_spocr_set_methods(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_spocr_loc_conf_t *slcf = conf;
 
     return ngx_spocr_methods_set(cf, &slcf->methods);
+}
+
+
+/* "spocr_secret_file", and with an offset "spocr_upstream_secret_file" */
+
+static char *
+ngx_spocr_set_secret_file(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_spocr_main_conf_t *smcf = conf;
+
+    ngx_flag_t            *set;
+    ngx_spocr_secrets_t  **secrets;
+
+    set = cmd->offset ? &smcf->upstream_set : &smcf->idem.secret_set;
+    secrets = cmd->offset ? &smcf->upstream : &smcf->idem.secrets;
+
+    if (*set) {
+        return "is duplicate";
+    }
+
+    *set = 1;
+
+    return ngx_spocr_idem_secret_file(cf, secrets);
+}
+
+
+static char *
+ngx_spocr_set_store_header(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_spocr_loc_conf_t *slcf = conf;
+
+    return ngx_spocr_idem_store_header(cf, &slcf->idem);
 }
 
 

@@ -55,6 +55,10 @@ static ngx_int_t ngx_spocr_method_step(ngx_http_request_t *r,
     ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
     ngx_spocr_ctx_t *ctx);
 
+static ngx_int_t ngx_spocr_once_step(ngx_http_request_t *r,
+    ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
+    ngx_spocr_ctx_t *ctx);
+
 static ngx_int_t ngx_spocr_run(ngx_http_request_t *r,
     ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
     ngx_spocr_ctx_t *ctx);
@@ -70,8 +74,9 @@ static uint64_t ngx_spocr_nanoseconds(void);
 
 /*
  * The order of the contract's section 1.  A step returns NGX_OK (the next
- * one), NGX_AGAIN (parked: the same step is called again), NGX_DONE (the
- * answer without a body that it has prepared), or the status of a refusal.
+ * one), NGX_AGAIN (parked: the same step is called again), NGX_BUSY (likewise,
+ * when the request's body was read), NGX_DONE (the answer that it has
+ * prepared), or the status of a refusal.
  */
 
 static const ngx_spocr_step_t  ngx_spocr_steps[] = {
@@ -80,6 +85,7 @@ static const ngx_spocr_step_t  ngx_spocr_steps[] = {
     { "auth", ngx_spocr_key_step },
     { "limit", ngx_spocr_count_step },
     { "methods", ngx_spocr_method_step },
+    { "idempotency", ngx_spocr_once_step },
     { NULL, NULL }
 };
 
@@ -179,6 +185,10 @@ ngx_spocr_access_handler(ngx_http_request_t *r)
         return ngx_spocr_park(r, ctx);
     }
 
+    if (rc == NGX_BUSY) {
+        return ngx_spocr_read_body(r, ctx);
+    }
+
     if (rc != NGX_OK) {
         return ngx_spocr_stop(r, smcf, slcf, ctx, rc);
     }
@@ -226,7 +236,7 @@ ngx_spocr_run(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
         ngx_spocr_metrics_step(smcf->zone, ngx_spocr_nanoseconds() - start);
     }
 
-    if (rc != NGX_AGAIN) {
+    if (rc != NGX_AGAIN && rc != NGX_BUSY) {
         ctx->step = 0;
     }
 
@@ -247,6 +257,12 @@ ngx_spocr_stop(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
     ngx_http_core_loc_conf_t  *clcf;
 
     if (rc == NGX_DONE) {
+
+        if (ctx->idem.record) {
+            ctx->passed = 1;
+            return ngx_spocr_idem_replay(r, &ctx->idem);
+        }
+
         return ngx_spocr_reply_empty(r);
     }
 
@@ -379,6 +395,29 @@ ngx_spocr_method_step(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
 }
 
 
+static ngx_int_t
+ngx_spocr_once_step(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
+    ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx)
+{
+    ngx_spocr_idem_env_t  env;
+
+    env.conf = &slcf->idem;
+    env.main = &smcf->idem;
+    env.redis = smcf->redis;
+    env.zone = smcf->zone;
+    env.totals = ngx_spocr_status_idem_totals();
+    env.key = ctx->auth.status == NGX_SPOCR_AUTH_OK ? ctx->auth.key : NULL;
+    ngx_str_null(&env.request_id);
+
+    if (slcf->idem.enable != NGX_SPOCR_IDEM_OFF) {
+        env.request_id = ngx_spocr_request_id(r, ctx);
+    }
+
+    return ngx_spocr_idem_step(r, &env, &ctx->idem, &ctx->wait,
+                               &ctx->verdict);
+}
+
+
 /*
  * Only who was let in comes by here, and no backend is reached without: where
  * another module's access handler overruled ours, and where only an id is
@@ -463,8 +502,13 @@ static ngx_int_t
 ngx_spocr_forward(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
     ngx_spocr_ctx_t *ctx)
 {
-    const ngx_spocr_key_t  *key;
     ngx_spocr_forward_t     identity;
+    const ngx_spocr_key_t  *key;
+    ngx_spocr_main_conf_t  *smcf;
+
+    if (ngx_spocr_idem_forward(r, &ctx->idem) != NGX_OK) {
+        return NGX_ERROR;
+    }
 
     ngx_memzero(&identity, sizeof(ngx_spocr_forward_t));
 
@@ -486,6 +530,11 @@ ngx_spocr_forward(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
         if (key->tenant->plan) {
             identity.plan = key->tenant->plan->name;
         }
+    }
+
+    if (slcf->enable) {
+        smcf = ngx_http_get_module_main_conf(r, ngx_spocr_module);
+        identity.secrets = smcf->upstream;
     }
 
     return ngx_spocr_forward_identity(r, &ctx->forward, &identity);

@@ -12,6 +12,15 @@
 #define NGX_SPOCR_RESOLVER_TIMEOUT  30000      /* ms */
 
 
+/* of ngx_spocr_zone_may_say(): the last one; Redis has the first ones, and
+ * lookups those behind them */
+#define NGX_SPOCR_TOPIC_OUTBOX      (NGX_SPOCR_ZONE_TOPICS - 1)
+
+
+static ngx_int_t ngx_spocr_start_outbox(ngx_cycle_t *cycle,
+    ngx_spocr_main_conf_t *smcf);
+
+
 /* Names are looked up again with the http block's resolver, if it has one. */
 
 ngx_int_t
@@ -48,6 +57,14 @@ ngx_spocr_process_conf(ngx_conf_t *cf, ngx_spocr_main_conf_t *smcf)
     context.totals = ngx_spocr_status_redis_totals();
     context.observe = ngx_spocr_metrics_redis;
     context.subscribe = smcf->auth.redis;
+
+    if (smcf->idem.longest) {
+        context.records = smcf->idem.longest + NGX_SPOCR_RECORD_HEAD_MAX
+                          + 1024;
+
+        ngx_spocr_zone_outbox_reserve(smcf->zone,
+                                      ngx_spocr_zone_size(smcf->zone) / 4);
+    }
 
     /* the core module makes an empty one where there is none */
 
@@ -95,7 +112,30 @@ ngx_spocr_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
+    if (smcf->idem.longest
+        && ngx_spocr_start_outbox(cycle, smcf) != NGX_OK)
+    {
+        return NGX_ERROR;
+    }
+
     return ngx_spocr_auth_start(cycle, &smcf->auth, &context);
+}
+
+
+static ngx_int_t
+ngx_spocr_start_outbox(ngx_cycle_t *cycle, ngx_spocr_main_conf_t *smcf)
+{
+    ngx_spocr_outbox_context_t  context;
+
+    context.redis = smcf->redis;
+    context.zone = smcf->zone;
+    context.totals = ngx_spocr_status_outbox_totals();
+    context.topic = NGX_SPOCR_TOPIC_OUTBOX;
+    context.limit = smcf->idem.capture_limit;
+
+    smcf->idem.worker->outbox = ngx_spocr_outbox_start(cycle, &context);
+
+    return smcf->idem.worker->outbox ? NGX_OK : NGX_ERROR;
 }
 
 
@@ -115,6 +155,11 @@ ngx_spocr_exit_process(ngx_cycle_t *cycle)
 
     if (smcf->redis == NULL) {
         return;
+    }
+
+    if (smcf->idem.worker->outbox) {
+        ngx_spocr_outbox_stop(smcf->idem.worker->outbox);
+        smcf->idem.worker->outbox = NULL;
     }
 
     ngx_spocr_auth_stop(&smcf->auth);

@@ -51,7 +51,14 @@ ngx_spocr_redis_start(ngx_cycle_t *cycle, ngx_spocr_redis_t *redis)
                     ^ ((uint64_t) ngx_random() << 20)
                     ^ (uint64_t) ngx_random();
 
-    if (ngx_spocr_redis_calls_start(cycle, redis) != NGX_OK) {
+    if (ngx_spocr_redis_calls_start(cycle, redis, &redis->calls) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    if (redis->context.records
+        && ngx_spocr_redis_calls_start(cycle, redis, &redis->records)
+           != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -63,7 +70,8 @@ void
 ngx_spocr_redis_stop(ngx_spocr_redis_t *redis)
 {
     ngx_spocr_redis_notice_stop(redis);
-    ngx_spocr_redis_calls_stop(redis);
+    ngx_spocr_redis_calls_stop(&redis->records);
+    ngx_spocr_redis_calls_stop(&redis->calls);
     ngx_spocr_redis_resolve_cancel(redis);
 }
 

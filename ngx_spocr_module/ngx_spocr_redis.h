@@ -5,7 +5,8 @@
  * Layer 1: core and event headers of nginx; no request.
  *
  * hiredis is the codec; the connection, its timers and its TLS are nginx's.
- * Each worker has one link.  Calls of one pass of the event loop leave in one
+ * Each worker has one link, and where there are records another one for them,
+ * so that no limit waits behind a long answer.  Calls of one pass of the event loop leave in one
  * write; each call ends exactly once, and never from inside the function that
  * began it.  hiredis' types stay behind this header.
  */
@@ -27,7 +28,7 @@
 
 
 /* The function library's version: part of each function's name. */
-#define NGX_SPOCR_REDIS_LIBRARY     "spocr_v1"
+#define NGX_SPOCR_REDIS_LIBRARY     "spocr_v2"
 
 
 /* "spocr_redis" and this worker's link; cycle pool. */
@@ -94,7 +95,7 @@ struct ngx_spocr_redis_call_s {
 
 /* What is called. */
 typedef struct {
-    const char               *function;     /* "limit": spocr_v1_limit */
+    const char               *function;     /* "limit": spocr_v2_limit */
     ngx_str_t                 slot;         /* the keys' hash tag; for a link
                                              * that will know a cluster */
     ngx_uint_t                nkeys;
@@ -102,10 +103,13 @@ typedef struct {
     ngx_uint_t                nargs;        /* the nonce is put before them */
     ngx_str_t                 args[NGX_SPOCR_REDIS_ARGS_MAX];
     ngx_msec_t                budget;       /* ms that it may take; at most
-                                             * the directive's timeout= */
+                                             * the directive's timeout=, or of
+                                             * a record half a second */
     unsigned                  lookup:1;     /* caused by who may be anyone:
                                              * such have a small part of the
                                              * queue */
+    unsigned                  record:1;     /* of idempotency: over a link of
+                                             * its own, and may be long */
     unsigned                  read:1;       /* it writes nothing: Redis' user
                                              * may be one who cannot */
 } ngx_spocr_redis_request_t;
@@ -169,6 +173,8 @@ typedef struct {
     ngx_resolver_t           *resolver;
     ngx_msec_t                resolver_timeout;
     ngx_uint_t                subscribe;    /* keys are in Redis */
+    size_t                    records;      /* bytes of the longest record;
+                                             * 0: no link for them */
 } ngx_spocr_redis_context_t;
 
 void ngx_spocr_redis_finish(ngx_spocr_redis_t *redis,

@@ -15,7 +15,13 @@
 #define NGX_SPOCR_REDIS_BYTES_MAX   1048576    /* of commands in the queue */
 #define NGX_SPOCR_REDIS_FREE_MAX    256        /* entries kept for reuse */
 
+#define NGX_SPOCR_REDIS_RECORDS_MAX 1024       /* calls of records */
+#define NGX_SPOCR_REDIS_RECORD_TIME 500        /* ms */
+#define NGX_SPOCR_REDIS_RECORD_MORE 65536      /* what a command has beside */
 
+
+static ngx_uint_t ngx_spocr_redis_calls_ready_now(
+    const ngx_spocr_redis_calls_t *calls);
 static ngx_uint_t ngx_spocr_redis_calls_room(ngx_spocr_redis_calls_t *calls,
     const ngx_spocr_redis_request_t *request);
 static ngx_int_t ngx_spocr_redis_calls_command(ngx_spocr_redis_entry_t *entry,
@@ -25,7 +31,8 @@ static ngx_spocr_redis_entry_t *ngx_spocr_redis_entry_get(
 
 
 ngx_int_t
-ngx_spocr_redis_calls_start(ngx_cycle_t *cycle, ngx_spocr_redis_t *redis)
+ngx_spocr_redis_calls_start(ngx_cycle_t *cycle, ngx_spocr_redis_t *redis,
+    ngx_spocr_redis_calls_t **which)
 {
     ngx_spocr_redis_calls_t  *calls;
 
@@ -36,6 +43,10 @@ ngx_spocr_redis_calls_start(ngx_cycle_t *cycle, ngx_spocr_redis_t *redis)
 
     calls->redis = redis;
     calls->opening = 1;
+    calls->timeout = redis->timeout;
+    calls->max = NGX_SPOCR_REDIS_QUEUE_MAX;
+    calls->bytes_max = NGX_SPOCR_REDIS_BYTES_MAX;
+    calls->command_max = NGX_SPOCR_REDIS_COMMAND_MAX;
 
     ngx_queue_init(&calls->queue);
 
@@ -53,9 +64,21 @@ ngx_spocr_redis_calls_start(ngx_cycle_t *cycle, ngx_spocr_redis_t *redis)
         return NGX_ERROR;
     }
 
-    redis->calls = calls;
+    *which = calls;
 
-    ngx_spocr_redis_state(redis, NGX_SPOCR_REDIS_STATE_AWAY);
+    if (which == &redis->records) {
+        calls->timeout = ngx_max(redis->timeout, NGX_SPOCR_REDIS_RECORD_TIME);
+        calls->max = NGX_SPOCR_REDIS_RECORDS_MAX;
+        calls->command_max = redis->context.records
+                             + NGX_SPOCR_REDIS_RECORD_MORE;
+        calls->bytes_max = 4 * (calls->command_max
+                                + NGX_SPOCR_REDIS_BYTES_MAX);
+        calls->link->longest = calls->command_max;
+
+    } else {
+        ngx_spocr_redis_state(redis, NGX_SPOCR_REDIS_STATE_AWAY);
+    }
+
     ngx_spocr_redis_link_start(calls->link);
 
     return NGX_OK;
@@ -65,13 +88,13 @@ ngx_spocr_redis_calls_start(ngx_cycle_t *cycle, ngx_spocr_redis_t *redis)
 /* What is still waited for ends without a handler: the worker is going. */
 
 void
-ngx_spocr_redis_calls_stop(ngx_spocr_redis_t *redis)
+ngx_spocr_redis_calls_stop(ngx_spocr_redis_calls_t **which)
 {
     ngx_queue_t              *q;
     ngx_spocr_redis_calls_t  *calls;
     ngx_spocr_redis_entry_t  *entry;
 
-    calls = redis->calls;
+    calls = *which;
 
     if (calls == NULL) {
         return;
@@ -96,17 +119,20 @@ ngx_spocr_redis_calls_stop(ngx_spocr_redis_t *redis)
     }
 
     ngx_free(calls);
-    redis->calls = NULL;
+    *which = NULL;
 }
 
 
 ngx_uint_t
 ngx_spocr_redis_ready(const ngx_spocr_redis_t *redis)
 {
-    const ngx_spocr_redis_calls_t  *calls;
+    return ngx_spocr_redis_calls_ready_now(redis->calls);
+}
 
-    calls = redis->calls;
 
+static ngx_uint_t
+ngx_spocr_redis_calls_ready_now(const ngx_spocr_redis_calls_t *calls)
+{
     return calls
            && (calls->opening
                || calls->link->state == NGX_SPOCR_REDIS_LINK_READY);
@@ -121,11 +147,15 @@ ngx_spocr_redis_call(ngx_spocr_redis_t *redis, ngx_spocr_redis_call_t *call,
     ngx_spocr_redis_calls_t  *calls;
     ngx_spocr_redis_entry_t  *entry;
 
-    calls = redis->calls;
-    budget = ngx_min(request->budget, redis->timeout);
+    calls = request->record ? redis->records : redis->calls;
+
+    if (!ngx_spocr_redis_calls_ready_now(calls)) {
+        goto refused;
+    }
+
+    budget = ngx_min(request->budget, calls->timeout);
 
     if (budget == 0
-        || !ngx_spocr_redis_ready(redis)
         || !ngx_spocr_redis_calls_room(calls, request))
     {
         goto refused;
@@ -145,7 +175,7 @@ ngx_spocr_redis_call(ngx_spocr_redis_t *redis, ngx_spocr_redis_call_t *call,
 
     entry->call = call;
     entry->lookup = request->lookup;
-    entry->deadline = ngx_current_msec + redis->timeout;
+    entry->deadline = ngx_current_msec + calls->timeout;
 
     call->entry = entry;
     call->reply = NULL;
@@ -156,7 +186,7 @@ ngx_spocr_redis_call(ngx_spocr_redis_t *redis, ngx_spocr_redis_call_t *call,
     calls->nlookups += entry->lookup;
     calls->bytes += entry->len;
 
-    if (budget < redis->timeout || calls->opening) {
+    if (budget < calls->timeout || calls->opening) {
 
         /* the time that it waits for the first handshake is its own */
 
@@ -214,8 +244,7 @@ static ngx_uint_t
 ngx_spocr_redis_calls_room(ngx_spocr_redis_calls_t *calls,
     const ngx_spocr_redis_request_t *request)
 {
-    if (calls->n >= NGX_SPOCR_REDIS_QUEUE_MAX
-        || calls->bytes >= NGX_SPOCR_REDIS_BYTES_MAX)
+    if (calls->n >= calls->max || calls->bytes >= calls->bytes_max)
     {
         return 0;
     }
@@ -277,7 +306,7 @@ ngx_spocr_redis_calls_command(ngx_spocr_redis_entry_t *entry,
         words[n++] = request->args[i];
     }
 
-    room = ngx_spocr_redis_codec_room(words, n);
+    room = ngx_spocr_redis_codec_room(words, n, entry->calls->command_max);
 
     if (room == 0) {
         return NGX_ERROR;

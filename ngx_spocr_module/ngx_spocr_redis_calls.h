@@ -46,6 +46,10 @@ struct ngx_spocr_redis_entry_s {
 /* Heap, a worker's. */
 struct ngx_spocr_redis_calls_s {
     ngx_spocr_redis_t        *redis;
+    ngx_msec_t                timeout;     /* the link's patience */
+    ngx_uint_t                max;         /* calls in the queue */
+    size_t                    bytes_max;   /* of their commands */
+    size_t                    command_max; /* of one */
     ngx_spocr_redis_link_t   *link;
     ngx_queue_t               queue;
     ngx_spocr_redis_entry_t  *free;

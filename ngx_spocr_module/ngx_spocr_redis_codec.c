@@ -39,9 +39,12 @@ struct ngx_spocr_redis_codec_s {
     size_t                      size;
     size_t                      offsets[NGX_SPOCR_REDIS_ELEMENTS_MAX];
 
+    size_t                      bulk;       /* bytes of a string */
+
     const char                 *reason;
     ngx_uint_t                  skipped;    /* nested elements so far */
     unsigned                    nested:1;
+    unsigned                    grown:1;    /* the reader's buffer has */
 };
 
 
@@ -58,6 +61,8 @@ static void *ngx_spocr_redis_on_double(const redisReadTask *task, double n,
     char *data, size_t len);
 static void *ngx_spocr_redis_on_bool(const redisReadTask *task, int n);
 #endif
+static redisReader *ngx_spocr_redis_reader(ngx_spocr_redis_codec_t *codec);
+static void ngx_spocr_redis_shrink(ngx_spocr_redis_codec_t *codec);
 static u_char *ngx_spocr_redis_length(u_char *p, u_char type, size_t n);
 static void ngx_spocr_redis_begin(ngx_spocr_redis_codec_t *codec);
 static void *ngx_spocr_redis_refuse(ngx_spocr_redis_codec_t *codec,
@@ -93,7 +98,8 @@ ngx_spocr_redis_codec_create(void)
         return NULL;
     }
 
-    codec->reader = redisReaderCreateWithFunctions(&ngx_spocr_redis_functions);
+    codec->bulk = NGX_SPOCR_REDIS_BULK_MAX;
+    codec->reader = ngx_spocr_redis_reader(codec);
     codec->text = malloc(NGX_SPOCR_REDIS_TEXT_INITIAL);
 
     if (codec->reader == NULL || codec->text == NULL) {
@@ -102,15 +108,53 @@ ngx_spocr_redis_codec_create(void)
     }
 
     codec->size = NGX_SPOCR_REDIS_TEXT_INITIAL;
-    codec->reader->privdata = codec;
-
-    /*
-     * The buffer is kept: our limits are its limits, and hiredis 0.14 aborts
-     * the process when there is no memory for a new one.
-     */
-    codec->reader->maxbuf = 0;
 
     return codec;
+}
+
+
+static redisReader *
+ngx_spocr_redis_reader(ngx_spocr_redis_codec_t *codec)
+{
+    redisReader  *reader;
+
+    reader = redisReaderCreateWithFunctions(&ngx_spocr_redis_functions);
+
+    if (reader) {
+        reader->privdata = codec;
+
+        /*
+         * The buffer is kept: our limits are its limits, and hiredis 0.14
+         * aborts the process when there is no memory for a new one.
+         */
+        reader->maxbuf = 0;
+    }
+
+    return reader;
+}
+
+
+/* A long answer's memory is given back when nothing of another has come. */
+
+static void
+ngx_spocr_redis_shrink(ngx_spocr_redis_codec_t *codec)
+{
+    redisReader  *reader;
+
+    if (!codec->grown
+        || codec->reader->pos != codec->reader->len
+        || codec->reader->ridx != -1)
+    {
+        return;
+    }
+
+    reader = ngx_spocr_redis_reader(codec);
+
+    if (reader) {
+        redisReaderFree(codec->reader);
+        codec->reader = reader;
+        codec->grown = 0;
+    }
 }
 
 
@@ -134,6 +178,13 @@ ngx_spocr_redis_codec_nested(ngx_spocr_redis_codec_t *codec,
 }
 
 
+void
+ngx_spocr_redis_codec_limit(ngx_spocr_redis_codec_t *codec, size_t max)
+{
+    codec->bulk = max;
+}
+
+
 ngx_int_t
 ngx_spocr_redis_codec_feed(ngx_spocr_redis_codec_t *codec, const u_char *data,
     size_t len)
@@ -141,6 +192,10 @@ ngx_spocr_redis_codec_feed(ngx_spocr_redis_codec_t *codec, const u_char *data,
     if (redisReaderFeed(codec->reader, (const char *) data, len) != REDIS_OK) {
         ngx_spocr_redis_refuse(codec, "no memory for an answer");
         return NGX_ERROR;
+    }
+
+    if (codec->reader->len > NGX_SPOCR_REDIS_KEEP_MAX) {
+        codec->grown = 1;
     }
 
     return NGX_OK;
@@ -168,10 +223,12 @@ ngx_spocr_redis_codec_next(ngx_spocr_redis_codec_t *codec,
 
         /* all that is complete was taken: what is left is one element */
 
-        if (reader->len - reader->pos > NGX_SPOCR_REDIS_BULK_MAX + 64) {
+        if (reader->len - reader->pos > codec->bulk + 64) {
             ngx_spocr_redis_refuse(codec, "an answer that is too long");
             return NGX_ERROR;
         }
+
+        ngx_spocr_redis_shrink(codec);
 
         return NGX_AGAIN;
     }
@@ -202,7 +259,7 @@ ngx_spocr_redis_codec_reason(const ngx_spocr_redis_codec_t *codec)
 
 
 size_t
-ngx_spocr_redis_codec_room(const ngx_str_t *words, ngx_uint_t n)
+ngx_spocr_redis_codec_room(const ngx_str_t *words, ngx_uint_t n, size_t max)
 {
     size_t      room;
     ngx_uint_t  i;
@@ -215,14 +272,14 @@ ngx_spocr_redis_codec_room(const ngx_str_t *words, ngx_uint_t n)
 
     for (i = 0; i < n; i++) {
 
-        if (words[i].len > NGX_SPOCR_REDIS_COMMAND_MAX) {
+        if (words[i].len > max) {
             return 0;
         }
 
-        room += words[i].len + sizeof("$65536\r\n\r\n") - 1;
+        room += words[i].len + sizeof("$16777216\r\n\r\n") - 1;
     }
 
-    return room <= NGX_SPOCR_REDIS_COMMAND_MAX ? room : 0;
+    return room <= max ? room : 0;
 }
 
 
@@ -301,7 +358,7 @@ ngx_spocr_redis_on_string(const redisReadTask *task, char *data, size_t len)
         return codec;
     }
 
-    if (len > NGX_SPOCR_REDIS_BULK_MAX) {
+    if (len > codec->bulk) {
         return ngx_spocr_redis_refuse(codec, "a string that is too long");
     }
 
@@ -441,6 +498,17 @@ ngx_spocr_redis_on_bool(const redisReadTask *task, int n)
 static void
 ngx_spocr_redis_begin(ngx_spocr_redis_codec_t *codec)
 {
+    u_char  *text;
+
+    if (codec->size > NGX_SPOCR_REDIS_KEEP_MAX) {
+        text = realloc(codec->text, NGX_SPOCR_REDIS_TEXT_INITIAL);
+
+        if (text) {
+            codec->text = text;
+            codec->size = NGX_SPOCR_REDIS_TEXT_INITIAL;
+        }
+    }
+
     codec->used = 0;
     codec->skipped = 0;
     codec->message.error.len = 0;
@@ -496,7 +564,9 @@ ngx_spocr_redis_room(ngx_spocr_redis_codec_t *codec, size_t len)
         return NGX_OK;
     }
 
-    if (codec->used + len > NGX_SPOCR_REDIS_TEXT_MAX) {
+    if (codec->used + len > NGX_SPOCR_REDIS_TEXT_MAX - NGX_SPOCR_REDIS_BULK_MAX
+                            + codec->bulk)
+    {
         ngx_spocr_redis_refuse(codec, "an answer that is too long");
         return NGX_ERROR;
     }

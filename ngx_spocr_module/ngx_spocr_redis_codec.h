@@ -25,12 +25,14 @@
 #define NGX_SPOCR_REDIS_NESTED_MAX    512
 #define NGX_SPOCR_REDIS_DEPTH_MAX     6
 
-#define NGX_SPOCR_REDIS_BULK_MAX      65536
-#define NGX_SPOCR_REDIS_TEXT_MAX      262144    /* strings of one answer */
+#define NGX_SPOCR_REDIS_BULK_MAX      65536     /* unless another limit is set */
+#define NGX_SPOCR_REDIS_TEXT_MAX      262144    /* strings of one answer, but
+                                                 * for the longest */
+#define NGX_SPOCR_REDIS_KEEP_MAX      262144    /* memory that is kept */
 #define NGX_SPOCR_REDIS_ERROR_MAX     256       /* what is kept of one */
 
 #define NGX_SPOCR_REDIS_WORDS_MAX     99        /* of a command */
-#define NGX_SPOCR_REDIS_COMMAND_MAX   65536
+#define NGX_SPOCR_REDIS_COMMAND_MAX   65536     /* bytes of one, usually */
 
 
 typedef struct ngx_spocr_redis_codec_s  ngx_spocr_redis_codec_t;
@@ -59,6 +61,9 @@ void ngx_spocr_redis_codec_destroy(ngx_spocr_redis_codec_t *codec);
 void ngx_spocr_redis_codec_nested(ngx_spocr_redis_codec_t *codec,
     ngx_uint_t allowed);
 
+/* The longest string that is allowed from now on. */
+void ngx_spocr_redis_codec_limit(ngx_spocr_redis_codec_t *codec, size_t max);
+
 /* Bytes that have come: NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_spocr_redis_codec_feed(ngx_spocr_redis_codec_t *codec,
     const u_char *data, size_t len);
@@ -76,9 +81,10 @@ const char *ngx_spocr_redis_codec_reason(const ngx_spocr_redis_codec_t *codec);
 
 /*
  * The bytes of a command: room that is enough for them, or 0 where they are
- * more than NGX_SPOCR_REDIS_COMMAND_MAX; and their end, when they are written.
+ * more than max; and their end, when they are written.
  */
-size_t ngx_spocr_redis_codec_room(const ngx_str_t *words, ngx_uint_t n);
+size_t ngx_spocr_redis_codec_room(const ngx_str_t *words, ngx_uint_t n,
+    size_t max);
 u_char *ngx_spocr_redis_codec_write(u_char *p, const ngx_str_t *words,
     ngx_uint_t n);
 

@@ -15,7 +15,7 @@
 
 
 #define NGX_SPOCR_REDIS_MAJOR     7         /* the first with functions */
-#define NGX_SPOCR_REDIS_VERSION   1         /* what hello() has to say */
+#define NGX_SPOCR_REDIS_VERSION   2         /* what hello() has to say */
 
 
 typedef enum {

@@ -221,7 +221,7 @@ ngx_spocr_redis_link_send(ngx_spocr_redis_link_t *link,
 {
     size_t  room;
 
-    room = ngx_spocr_redis_codec_room(words, n);
+    room = ngx_spocr_redis_codec_room(words, n, NGX_SPOCR_REDIS_COMMAND_MAX);
 
     if (room == 0 || room > ngx_spocr_redis_link_room(link)) {
         return NGX_ERROR;
@@ -232,6 +232,29 @@ ngx_spocr_redis_link_send(ngx_spocr_redis_link_t *link,
     ngx_spocr_redis_link_flush(link);
 
     return NGX_OK;
+}
+
+
+void
+ngx_spocr_redis_link_lend(ngx_spocr_redis_link_t *link, u_char *command,
+    size_t len)
+{
+    link->lent = command;
+    link->out_pos = command;
+    link->out_last = command + len;
+}
+
+
+void
+ngx_spocr_redis_link_empty(ngx_spocr_redis_link_t *link)
+{
+    if (link->lent) {
+        ngx_free(link->lent);
+        link->lent = NULL;
+    }
+
+    link->out_pos = link->out;
+    link->out_last = link->out;
 }
 
 
@@ -283,8 +306,7 @@ ngx_spocr_redis_link_write_out(ngx_spocr_redis_link_t *link)
     for ( ;; ) {
 
         if (link->out_pos == link->out_last) {
-            link->out_pos = link->out;
-            link->out_last = link->out;
+            ngx_spocr_redis_link_empty(link);
 
             if (link->state == NGX_SPOCR_REDIS_LINK_READY
                 && link->owner->fill)

@@ -50,6 +50,7 @@ ngx_spocr_redis_link_create(ngx_spocr_redis_t *redis,
     link->data = data;
     link->out_pos = link->out;
     link->out_last = link->out;
+    link->longest = NGX_SPOCR_REDIS_BULK_MAX;
 
     link->ident.fd = (ngx_socket_t) -1;
     link->ident.data = link;
@@ -271,6 +272,8 @@ ngx_spocr_redis_link_connect(ngx_spocr_redis_link_t *link)
         return;
     }
 
+    ngx_spocr_redis_codec_limit(link->codec, link->longest);
+
     link->addr = redis->addrs[link->next % redis->naddrs];
     link->peer.socklen = link->addr.socklen;
     link->peer_name.data = link->peer_text;
@@ -406,8 +409,7 @@ ngx_spocr_redis_link_close(ngx_spocr_redis_link_t *link)
         link->codec = NULL;
     }
 
-    link->out_pos = link->out;
-    link->out_last = link->out;
+    ngx_spocr_redis_link_empty(link);
 
     c = link->peer.connection;
 

@@ -27,7 +27,7 @@
 #define NGX_SPOCR_REDIS_PORT         6379
 #define NGX_SPOCR_REDIS_ADDRS_MAX    16
 #define NGX_SPOCR_REDIS_WHY_MAX      320
-#define NGX_SPOCR_REDIS_OUT_SIZE     65536   /* >= any command */
+#define NGX_SPOCR_REDIS_OUT_SIZE     65536   /* >= any usual command */
 
 
 typedef struct ngx_spocr_redis_link_s    ngx_spocr_redis_link_t;
@@ -79,6 +79,7 @@ struct ngx_spocr_redis_s {
     uint64_t                     nonces;        /* the last one */
 
     ngx_spocr_redis_calls_t     *calls;         /* NULL: not started */
+    ngx_spocr_redis_calls_t     *records;       /* likewise; of records */
     ngx_spocr_redis_notice_t    *notice;
 };
 
@@ -137,7 +138,10 @@ struct ngx_spocr_redis_link_s {
     ngx_msec_t                       since;     /* it is ready */
 
     ngx_spocr_redis_codec_t         *codec;
+    size_t                           longest;   /* string of an answer */
     u_char                          *out;       /* NGX_SPOCR_REDIS_OUT_SIZE */
+    u_char                          *lent;      /* a long command in its place;
+                                                 * heap, or NULL */
     u_char                          *out_pos;
     u_char                          *out_last;
 
@@ -185,6 +189,14 @@ ngx_int_t ngx_spocr_redis_link_send(ngx_spocr_redis_link_t *link,
     const ngx_str_t *words, ngx_uint_t n);
 void ngx_spocr_redis_link_flush(ngx_spocr_redis_link_t *link);
 
+/* What was to be sent is, or never will be. */
+void ngx_spocr_redis_link_empty(ngx_spocr_redis_link_t *link);
+
+/* A command that is longer than the out buffer, which is empty: sent from its
+ * own heap memory, and freed. */
+void ngx_spocr_redis_link_lend(ngx_spocr_redis_link_t *link, u_char *command,
+    size_t len);
+
 /* Room in the out buffer, which the owner's fill() may use. */
 #define ngx_spocr_redis_link_room(link)                                       \
     ((size_t) ((link)->out + NGX_SPOCR_REDIS_OUT_SIZE - (link)->out_last))
@@ -231,10 +243,10 @@ void ngx_spocr_redis_tls_start(ngx_spocr_redis_link_t *link);
 void ngx_spocr_redis_tls_stop(ngx_connection_t *c);
 
 
-/* ngx_spocr_redis_calls.c: NGX_OK or NGX_ERROR */
+/* ngx_spocr_redis_calls.c: NGX_OK or NGX_ERROR.  which: of redis' own two. */
 ngx_int_t ngx_spocr_redis_calls_start(ngx_cycle_t *cycle,
-    ngx_spocr_redis_t *redis);
-void ngx_spocr_redis_calls_stop(ngx_spocr_redis_t *redis);
+    ngx_spocr_redis_t *redis, ngx_spocr_redis_calls_t **which);
+void ngx_spocr_redis_calls_stop(ngx_spocr_redis_calls_t **which);
 
 
 /* ngx_spocr_redis_notice.c: the subscription; NGX_OK or NGX_ERROR */

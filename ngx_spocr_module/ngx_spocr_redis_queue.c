@@ -48,7 +48,9 @@ ngx_spocr_redis_calls_ready(ngx_spocr_redis_link_t *link)
 
     calls->opening = 0;
 
-    ngx_spocr_redis_state(calls->redis, NGX_SPOCR_REDIS_STATE_READY);
+    if (calls == calls->redis->calls) {
+        ngx_spocr_redis_state(calls->redis, NGX_SPOCR_REDIS_STATE_READY);
+    }
 
     if (calls->n) {
         ngx_spocr_redis_calls_arm(calls);
@@ -94,17 +96,27 @@ ngx_spocr_redis_calls_fill(ngx_spocr_redis_link_t *link)
     {
         entry = ngx_queue_data(q, ngx_spocr_redis_entry_t, queue);
 
-        if (entry->len > ngx_spocr_redis_link_room(link)) {
+        if (link->lent) {
             break;
         }
 
-        link->out_last = ngx_cpymem(link->out_last, entry->command,
-                                    entry->len);
+        if (entry->len > NGX_SPOCR_REDIS_OUT_SIZE
+            && link->out_last == link->out)
+        {
+            ngx_spocr_redis_link_lend(link, entry->command, entry->len);
+            entry->command = NULL;
 
-        ngx_spocr_redis_entry_forget(entry);
+        } else if (entry->len > ngx_spocr_redis_link_room(link)) {
+            break;
+
+        } else {
+            link->out_last = ngx_cpymem(link->out_last, entry->command,
+                                        entry->len);
+            ngx_spocr_redis_entry_forget(entry);
+        }
 
         entry->sent = 1;
-        entry->deadline = ngx_current_msec + calls->redis->timeout;
+        entry->deadline = ngx_current_msec + calls->timeout;
 
         if (calls->redis->context.observe
             && ++calls->sample >= NGX_SPOCR_REDIS_SAMPLE)
@@ -258,7 +270,10 @@ ngx_spocr_redis_calls_lost(ngx_spocr_redis_link_t *link)
     calls->opening = 0;
     calls->late = 0;
 
-    ngx_spocr_redis_state(calls->redis, NGX_SPOCR_REDIS_STATE_AWAY);
+    if (calls == calls->redis->calls) {
+        ngx_spocr_redis_state(calls->redis, NGX_SPOCR_REDIS_STATE_AWAY);
+    }
+
     ngx_spocr_redis_calls_fail(calls);
 }
 
@@ -354,7 +369,7 @@ ngx_spocr_redis_calls_head(ngx_event_t *ev)
     }
 
     ngx_spocr_redis_link_why(calls->link, "no answer within %Mms",
-                             calls->redis->timeout);
+                             calls->timeout);
     calls->link->lasting = 1;
     ngx_spocr_redis_link_fail(calls->link);
 }

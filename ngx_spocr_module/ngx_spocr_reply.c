@@ -60,9 +60,10 @@ ngx_spocr_reply_is_error_page(ngx_http_request_t *r)
 
 ngx_buf_t *
 ngx_spocr_reply_error(ngx_http_request_t *r, const ngx_spocr_error_t *error,
-    const ngx_str_t *request_id, ngx_int_t retry_after)
+    const ngx_str_t *request_id, const ngx_spocr_verdict_t *details)
 {
-    ngx_buf_t  *b;
+    ngx_buf_t         *b;
+    static ngx_str_t   none = ngx_null_string;
 
     b = ngx_create_temp_buf(r->pool, NGX_SPOCR_JSON_ERROR_MAX);
     if (b == NULL) {
@@ -70,7 +71,8 @@ ngx_spocr_reply_error(ngx_http_request_t *r, const ngx_spocr_error_t *error,
     }
 
     b->last = ngx_spocr_json_error(b->pos, error, request_id->data,
-                                   retry_after);
+                                   details ? details->retry_after : -1,
+                                   details ? &details->original : &none);
     b->last_buf = 1;
     b->last_in_chain = 1;
 

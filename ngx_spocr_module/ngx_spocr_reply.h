@@ -26,10 +26,11 @@ ngx_uint_t ngx_spocr_reply_is_error_page(ngx_http_request_t *r);
 /*
  * Turns the header of such a page into that of a JSON error and returns the
  * buffer to send for its body (last_buf is set), or NULL when memory is out.
+ * details: what a step said, or NULL.
  */
 ngx_buf_t *ngx_spocr_reply_error(ngx_http_request_t *r,
     const ngx_spocr_error_t *error, const ngx_str_t *request_id,
-    ngx_int_t retry_after);
+    const ngx_spocr_verdict_t *details);
 
 /*
  * The body filter's part: swallows the page's buffers, and with the last one

@@ -22,7 +22,11 @@ typedef enum {
                             + NGX_SPOCR_LIMIT_SOURCE_COUNT,
     NGX_SPOCR_TOTAL_REDIS = NGX_SPOCR_TOTAL_ERROR + NGX_SPOCR_ERR_COUNT,
     NGX_SPOCR_TOTAL_LOOKUP = NGX_SPOCR_TOTAL_REDIS + NGX_SPOCR_REDIS_TOTALS,
-    NGX_SPOCR_TOTAL_END = NGX_SPOCR_TOTAL_LOOKUP + NGX_SPOCR_LOOKUP_TOTALS
+    NGX_SPOCR_TOTAL_IDEM = NGX_SPOCR_TOTAL_LOOKUP + NGX_SPOCR_LOOKUP_TOTALS,
+    NGX_SPOCR_TOTAL_CLAIM = NGX_SPOCR_TOTAL_IDEM
+                            + NGX_SPOCR_IDEM_STATUS_COUNT,
+    NGX_SPOCR_TOTAL_OUTBOX = NGX_SPOCR_TOTAL_CLAIM + NGX_SPOCR_IDEM_TOTALS,
+    NGX_SPOCR_TOTAL_END = NGX_SPOCR_TOTAL_OUTBOX + NGX_SPOCR_OUTBOX_TOTALS
 } ngx_spocr_total_e;
 
 
@@ -43,6 +47,8 @@ static const ngx_str_t *ngx_spocr_status_error(ngx_uint_t i);
 static const ngx_str_t *ngx_spocr_status_call(ngx_uint_t i);
 static const ngx_str_t *ngx_spocr_status_link(ngx_uint_t i);
 static const ngx_str_t *ngx_spocr_status_record(ngx_uint_t i);
+static const ngx_str_t *ngx_spocr_status_idem(ngx_uint_t i);
+static const ngx_str_t *ngx_spocr_status_outbox(ngx_uint_t i);
 
 
 static const ngx_spocr_metrics_family_t  ngx_spocr_status_families[] = {
@@ -93,6 +99,20 @@ static const ngx_spocr_metrics_family_t  ngx_spocr_status_families[] = {
       NGX_SPOCR_LOOKUP_TOTALS - NGX_SPOCR_LOOKUP_SOURCES,
       ngx_spocr_status_record, 1 },
 
+    { "idempotency", "status", "Requests by what became of their "
+      "Idempotency-Key",
+      NGX_SPOCR_TOTAL_IDEM, NGX_SPOCR_IDEM_STATUS_COUNT,
+      ngx_spocr_status_idem, 1 },
+
+    { "idempotency_claims", "end", "Claimed requests by what became of the "
+      "claim",
+      NGX_SPOCR_TOTAL_CLAIM, NGX_SPOCR_IDEM_TOTALS,
+      ngx_spocr_idem_total, 1 },
+
+    { "idempotency_outbox", "result", "Ends of claims by how Redis was told",
+      NGX_SPOCR_TOTAL_OUTBOX, NGX_SPOCR_OUTBOX_TOTALS,
+      ngx_spocr_status_outbox, 1 },
+
     { NULL, NULL, NULL, 0, 0, NULL, 0 }
 };
 
@@ -124,7 +144,7 @@ ngx_spocr_status_count(ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
     } else if (ctx->stopped) {
         outcome = NGX_SPOCR_OUTCOME_REFUSED;
 
-    } else if (ctx->parked) {
+    } else if (ctx->parked || ctx->idem.state == NGX_SPOCR_IDEM_READING) {
         outcome = NGX_SPOCR_OUTCOME_GONE;
 
     } else if (ctx->passed && ctx->auth.status == NGX_SPOCR_AUTH_OK) {
@@ -151,6 +171,10 @@ ngx_spocr_status_count(ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
     if (ctx->limit.source != NGX_SPOCR_LIMIT_SOURCE_NONE) {
         ngx_spocr_zone_count(zone, NGX_SPOCR_TOTAL_SOURCE + ctx->limit.source,
                              1);
+    }
+
+    if (ctx->idem.status != NGX_SPOCR_IDEM_STATUS_NONE) {
+        ngx_spocr_zone_count(zone, NGX_SPOCR_TOTAL_IDEM + ctx->idem.status, 1);
     }
 
     if (ctx->error) {
@@ -327,6 +351,28 @@ ngx_spocr_status_record(ngx_uint_t i)
 }
 
 
+static const ngx_str_t *
+ngx_spocr_status_idem(ngx_uint_t i)
+{
+    return ngx_spocr_idem_status((ngx_spocr_idem_status_e) i);
+}
+
+
+static const ngx_str_t *
+ngx_spocr_status_outbox(ngx_uint_t i)
+{
+    static const ngx_str_t  results[NGX_SPOCR_OUTBOX_TOTALS] = {
+        ngx_string("acknowledged"),
+        ngx_string("kept"),
+        ngx_string("stored_later"),
+        ngx_string("dropped"),
+        ngx_string("fenced")
+    };
+
+    return &results[i];
+}
+
+
 ngx_uint_t
 ngx_spocr_status_redis_totals(void)
 {
@@ -338,4 +384,18 @@ ngx_uint_t
 ngx_spocr_status_lookup_totals(void)
 {
     return NGX_SPOCR_TOTAL_LOOKUP;
+}
+
+
+ngx_uint_t
+ngx_spocr_status_idem_totals(void)
+{
+    return NGX_SPOCR_TOTAL_CLAIM;
+}
+
+
+ngx_uint_t
+ngx_spocr_status_outbox_totals(void)
+{
+    return NGX_SPOCR_TOTAL_OUTBOX;
 }

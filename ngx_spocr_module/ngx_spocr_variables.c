@@ -24,6 +24,8 @@ typedef enum {
     NGX_SPOCR_VAR_LIMIT_SOURCE,
     NGX_SPOCR_VAR_LIMIT_REMAINING,
     NGX_SPOCR_VAR_RETRY_AFTER,
+    NGX_SPOCR_VAR_IDEM_STATUS,
+    NGX_SPOCR_VAR_ORIGINAL_REQUEST_ID,
     NGX_SPOCR_VAR_REDIS_TIME
 } ngx_spocr_variable_e;
 
@@ -36,6 +38,8 @@ static ngx_int_t ngx_spocr_variable_number(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, uint64_t n);
 static ngx_int_t ngx_spocr_variable_seconds(ngx_http_request_t *r,
     ngx_http_variable_value_t *v, ngx_msec_t ms);
+static ngx_int_t ngx_spocr_variable_original(ngx_http_variable_value_t *v,
+    const ngx_spocr_idem_ctx_t *idem);
 static ngx_int_t ngx_spocr_variable_identity(ngx_http_variable_value_t *v,
     ngx_spocr_ctx_t *ctx, uintptr_t data);
 
@@ -74,6 +78,12 @@ static ngx_http_variable_t  ngx_spocr_variables[] = {
 
     { ngx_string("spocr_retry_after"), NULL, ngx_spocr_variable,
       NGX_SPOCR_VAR_RETRY_AFTER, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("spocr_idempotency_status"), NULL, ngx_spocr_variable,
+      NGX_SPOCR_VAR_IDEM_STATUS, NGX_HTTP_VAR_NOCACHEABLE, 0 },
+
+    { ngx_string("spocr_original_request_id"), NULL, ngx_spocr_variable,
+      NGX_SPOCR_VAR_ORIGINAL_REQUEST_ID, NGX_HTTP_VAR_NOCACHEABLE, 0 },
 
     { ngx_string("spocr_redis_time"), NULL, ngx_spocr_variable,
       NGX_SPOCR_VAR_REDIS_TIME, NGX_HTTP_VAR_NOCACHEABLE, 0 },
@@ -169,6 +179,13 @@ ngx_spocr_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
         return ngx_spocr_variable_number(r, v,
                                          (uint64_t) ctx->verdict.retry_after);
 
+    case NGX_SPOCR_VAR_IDEM_STATUS:
+        return ngx_spocr_variable_text(v,
+                                     ngx_spocr_idem_status(ctx->idem.status));
+
+    case NGX_SPOCR_VAR_ORIGINAL_REQUEST_ID:
+        return ngx_spocr_variable_original(v, &ctx->idem);
+
     case NGX_SPOCR_VAR_REDIS_TIME:
 
         if (!ctx->waited) {
@@ -181,6 +198,25 @@ ngx_spocr_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
     default:
         return ngx_spocr_variable_identity(v, ctx, data);
     }
+}
+
+
+/* The request that this one repeats: of a replay, or of a 409. */
+
+static ngx_int_t
+ngx_spocr_variable_original(ngx_http_variable_value_t *v,
+    const ngx_spocr_idem_ctx_t *idem)
+{
+    ngx_str_t  id;
+
+    if (idem->record) {
+        return ngx_spocr_variable_text(v, &idem->record->request_id);
+    }
+
+    id.data = (u_char *) idem->first;
+    id.len = idem->first_len;
+
+    return ngx_spocr_variable_text(v, &id);
 }
 
 

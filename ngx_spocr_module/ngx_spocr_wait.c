@@ -1,7 +1,7 @@
 
 /*
  * Parked requests: the access handler parks one when a step has to wait for
- * Redis, and the end of the wait wakes it.  Invariant: a request is woken
+ * Redis, or for the request's body, and the end of the wait wakes it.  Invariant: a request is woken
  * from an event, never from inside its own step; one that has gone is not
  * woken, for its context's cleanup has ended its waits.
  */
@@ -10,6 +10,7 @@
 #include "ngx_spocr.h"
 
 
+static void ngx_spocr_body_handler(ngx_http_request_t *r);
 static ngx_int_t ngx_spocr_give_up(ngx_spocr_ctx_t *ctx, ngx_int_t status);
 
 
@@ -54,6 +55,7 @@ ngx_spocr_park(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
 static ngx_int_t
 ngx_spocr_give_up(ngx_spocr_ctx_t *ctx, ngx_int_t status)
 {
+    ngx_spocr_idem_release(&ctx->idem);
     ngx_spocr_limit_release(&ctx->limit);
 
     if (ctx->auth.key == NULL) {
@@ -87,4 +89,60 @@ ngx_spocr_wake(void *data)
     ngx_http_core_run_phases(r);
 
     ngx_http_run_posted_requests(c);
+}
+
+
+/*
+ * As the mirror module does it: the body's handler runs the phases again, in
+ * here where all of it has come already.
+ */
+
+ngx_int_t
+ngx_spocr_read_body(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
+{
+    ngx_int_t  rc;
+
+    if (ctx->idem.state == NGX_SPOCR_IDEM_READING) {
+
+        /* some event of the client's: nginx reads on */
+
+        return NGX_DONE;
+    }
+
+    if (r->request_body || r->discard_body) {
+        ngx_log_error(NGX_LOG_ALERT, r->connection->log, 0,
+                      "the request's body was read before spocr could see it");
+        return NGX_HTTP_INTERNAL_SERVER_ERROR;
+    }
+
+    ctx->idem.state = NGX_SPOCR_IDEM_READING;
+
+    rc = ngx_http_read_client_request_body(r, ngx_spocr_body_handler);
+
+    if (rc >= NGX_HTTP_SPECIAL_RESPONSE) {
+        return rc;
+    }
+
+    ngx_http_finalize_request(r, NGX_DONE);
+
+    return NGX_DONE;
+}
+
+
+static void
+ngx_spocr_body_handler(ngx_http_request_t *r)
+{
+    ngx_spocr_ctx_t  *ctx;
+
+    ctx = ngx_spocr_ctx(r, 0);
+
+    if (ctx) {
+        ctx->idem.state = NGX_SPOCR_IDEM_CLAIM;
+    }
+
+    r->preserve_body = 1;
+    r->read_event_handler = ngx_http_block_reading;
+    r->write_event_handler = ngx_http_core_run_phases;
+
+    ngx_http_core_run_phases(r);
 }

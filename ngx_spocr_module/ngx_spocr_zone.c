@@ -3,12 +3,14 @@
  * The shared zone: its making, its totals and what it says of itself.  The
  * log handler counts in it, the status pages read it; counters are the matter
  * of ngx_spocr_zone_counter.c, what workers tell each other of
- * ngx_spocr_zone_board.c.  Every lock of the project is in these files.
+ * ngx_spocr_zone_board.c, items that wait for Redis of
+ * ngx_spocr_zone_outbox.c.  Every lock of the project is in these files.
  *
  *     slab page       ngx_spocr_zone_shm_t: clock, subscription, layout
  *     slab pages      totals: one row of NGX_SPOCR_ZONE_TOTALS_MAX per worker
  *     slab page       ngx_spocr_board_t: versions of records, states
- *     the rest        counters: ngx_spocr_counter_t[8] * nbuckets
+ *     slab pages      counters: ngx_spocr_counter_t[8] * nbuckets
+ *     the rest        items of the outbox, where room for it was asked for
  *
  * Invariant: what is there survives a reload, unless name or size changes.
  */
@@ -26,6 +28,8 @@
 static ngx_spocr_zone_t *ngx_spocr_zone_add(ngx_conf_t *cf, ngx_str_t *name,
     size_t size, void *tag);
 static ngx_int_t ngx_spocr_zone_init(ngx_shm_zone_t *shm_zone, void *data);
+static ngx_int_t ngx_spocr_zone_make(ngx_spocr_zone_t *zone,
+    ngx_spocr_zone_shm_t *sh);
 static void *ngx_spocr_zone_pages(ngx_slab_pool_t *shpool, size_t size);
 
 
@@ -114,6 +118,13 @@ ngx_spocr_zone_name(ngx_spocr_zone_t *zone)
 }
 
 
+size_t
+ngx_spocr_zone_size(ngx_spocr_zone_t *zone)
+{
+    return zone->shm_zone->shm.size;
+}
+
+
 void
 ngx_spocr_zone_count(ngx_spocr_zone_t *zone, ngx_uint_t total, ngx_uint_t n)
 {
@@ -175,7 +186,6 @@ ngx_spocr_zone_use(ngx_spocr_zone_t *zone, ngx_spocr_zone_use_t *use)
 static ngx_int_t
 ngx_spocr_zone_init(ngx_shm_zone_t *shm_zone, void *data)
 {
-    size_t                 size;
     ngx_slab_pool_t       *shpool;
     ngx_spocr_zone_t      *zone, *old;
     ngx_spocr_zone_shm_t  *sh;
@@ -207,6 +217,25 @@ ngx_spocr_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
+    if (ngx_spocr_zone_make(zone, sh) != NGX_OK) {
+        return NGX_ERROR;
+    }
+
+    shpool->data = sh;
+    zone->sh = sh;
+
+    return NGX_OK;
+}
+
+
+static ngx_int_t
+ngx_spocr_zone_make(ngx_spocr_zone_t *zone, ngx_spocr_zone_shm_t *sh)
+{
+    size_t            size, outbox;
+    ngx_slab_pool_t  *shpool;
+
+    shpool = zone->shpool;
+
     sh->rows = ngx_spocr_zone_pages(shpool,
                                  NGX_SPOCR_ZONE_ROWS * sizeof(ngx_spocr_row_t));
     if (sh->rows == NULL) {
@@ -218,7 +247,8 @@ ngx_spocr_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         return NGX_ERROR;
     }
 
-    size = shpool->pfree * ngx_pagesize;
+    outbox = ngx_min(zone->outbox / ngx_pagesize, shpool->pfree / 2);
+    size = (shpool->pfree - outbox) * ngx_pagesize;
 
     sh->buckets = ngx_spocr_zone_pages(shpool, size);
     if (sh->buckets == NULL) {
@@ -226,9 +256,7 @@ ngx_spocr_zone_init(ngx_shm_zone_t *shm_zone, void *data)
     }
 
     sh->nbuckets = size / sizeof(ngx_spocr_bucket_t);
-
-    shpool->data = sh;
-    zone->sh = sh;
+    sh->outbox.size = outbox * ngx_pagesize;
 
     return NGX_OK;
 }

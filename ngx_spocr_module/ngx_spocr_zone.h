@@ -54,6 +54,7 @@ typedef struct {
  */
 char *ngx_spocr_zone_set(ngx_conf_t *cf, void *tag, ngx_spocr_zone_t **zone);
 ngx_str_t *ngx_spocr_zone_name(ngx_spocr_zone_t *zone);
+size_t ngx_spocr_zone_size(ngx_spocr_zone_t *zone);
 
 /*
  * Takes one request from both levels or from none, in one step under the
@@ -153,6 +154,72 @@ ngx_uint_t ngx_spocr_zone_may_say(ngx_spocr_zone_t *zone, ngx_uint_t topic,
  */
 void ngx_spocr_zone_state(ngx_spocr_zone_t *zone, ngx_uint_t state);
 ngx_uint_t ngx_spocr_zone_states(ngx_spocr_zone_t *zone, ngx_uint_t state);
+
+
+/*
+ * Items that wait for Redis, of bytes that only their owner knows, which all
+ * the node's workers share.  They survive a reload, and the death of a worker
+ * that has taken one.
+ *
+ * Room for them has to be asked for while the configuration is read, and is
+ * given when the zone is made, at most a half of it: a zone that survives a
+ * reload keeps what it has, and may have none.
+ */
+#define NGX_SPOCR_ZONE_OUTBOX_HOLD  3000      /* ms that a worker may have it */
+
+typedef enum {
+    NGX_SPOCR_ZONE_OUTBOX_NOW = 0,
+    NGX_SPOCR_ZONE_OUTBOX_SOON,               /* 500 ms */
+    NGX_SPOCR_ZONE_OUTBOX_SECOND,             /* 1 s */
+    NGX_SPOCR_ZONE_OUTBOX_SELDOM,             /* 5 s */
+    NGX_SPOCR_ZONE_OUTBOX_HELD,               /* the zone's own */
+    NGX_SPOCR_ZONE_OUTBOX_WAITS
+} ngx_spocr_zone_wait_e;
+
+typedef struct {
+    uint64_t    id;              /* of one that was taken */
+    size_t      len;
+    ngx_msec_t  expires;         /* on nginx's monotonic clock */
+    ngx_uint_t  mark;            /* its owner's own */
+} ngx_spocr_zone_item_t;
+
+typedef struct {
+    size_t      size;            /* bytes that are reserved; 0: none are */
+    ngx_uint_t  items;
+    size_t      bytes;           /* of them, but for what slabs round up */
+} ngx_spocr_zone_outbox_use_t;
+
+void ngx_spocr_zone_outbox_reserve(ngx_spocr_zone_t *zone, size_t size);
+void ngx_spocr_zone_outbox_use(ngx_spocr_zone_t *zone,
+    ngx_spocr_zone_outbox_use_t *use);
+
+/* Keeps a copy; item->id is not used.  NGX_DECLINED: there is no room. */
+ngx_int_t ngx_spocr_zone_outbox_put(ngx_spocr_zone_t *zone,
+    const ngx_spocr_zone_item_t *item, const u_char *bytes,
+    ngx_spocr_zone_wait_e wait);
+
+/*
+ * Copies the one that has been due for the longest time to buf, and holds it:
+ * for NGX_SPOCR_ZONE_OUTBOX_HOLD ms nobody else takes it.
+ *
+ * NGX_OK        item->id is for the calls below
+ * NGX_BUSY      it is longer than size: item->len; it is not held
+ * NGX_DECLINED  none is due
+ *
+ * One that has expired is given, too: item->expires tells.
+ */
+ngx_int_t ngx_spocr_zone_outbox_take(ngx_spocr_zone_t *zone,
+    ngx_spocr_zone_item_t *item, u_char *buf, size_t size);
+
+/* It has arrived; or it is given back, with a new mark.  NGX_DECLINED: it is
+ * another worker's by now. */
+ngx_int_t ngx_spocr_zone_outbox_done(ngx_spocr_zone_t *zone, uint64_t id);
+ngx_int_t ngx_spocr_zone_outbox_later(ngx_spocr_zone_t *zone, uint64_t id,
+    ngx_spocr_zone_wait_e wait, ngx_uint_t mark);
+
+/* Drops those that have expired, as far as a quick look finds them; returns
+ * how many. */
+ngx_uint_t ngx_spocr_zone_outbox_expire(ngx_spocr_zone_t *zone);
 
 
 /*

@@ -51,6 +51,46 @@ typedef struct {
 } ngx_spocr_board_t;
 
 
+/* An item of the outbox; its bytes follow. */
+
+typedef struct ngx_spocr_kept_s  ngx_spocr_kept_t;
+
+struct ngx_spocr_kept_s {
+    ngx_spocr_kept_t      *next;
+    ngx_spocr_kept_t      *prev;
+    ngx_uint_t             wait;     /* which list it is in */
+    ngx_msec_t             due;
+    ngx_msec_t             expires;
+    uint64_t               id;       /* of whoever holds it */
+    size_t                 len;
+    ngx_uint_t             mark;
+};
+
+#define ngx_spocr_kept_bytes(kept)  ((u_char *) (kept) + sizeof(*(kept)))
+
+#define ngx_spocr_zone_passed(time)                                           \
+    ((ngx_msec_int_t) ((time) - ngx_current_msec) <= 0)
+
+
+typedef struct {
+    ngx_spocr_kept_t      *head;
+    ngx_spocr_kept_t      *tail;
+} ngx_spocr_kept_list_t;
+
+
+/* Under the lock; but n may be looked at without. */
+
+typedef struct {
+    ngx_spocr_kept_list_t  lists[NGX_SPOCR_ZONE_OUTBOX_WAITS];
+    ngx_spocr_kept_t      *moving;
+    ngx_uint_t             changing;
+    uint64_t               last;     /* id that was given */
+    ngx_atomic_t           n;
+    size_t                 bytes;
+    size_t                 size;     /* does not change */
+} ngx_spocr_zone_outbox_t;
+
+
 typedef struct {
 
     /*
@@ -70,6 +110,8 @@ typedef struct {
 
     ngx_spocr_topic_t      topics[NGX_SPOCR_ZONE_TOPICS];     /* likewise */
 
+    ngx_spocr_zone_outbox_t  outbox;
+
     /* what follows does not change after the zone was made */
     ngx_spocr_row_t       *rows;
     ngx_spocr_board_t     *board;
@@ -82,6 +124,7 @@ struct ngx_spocr_zone_s {
     ngx_shm_zone_t        *shm_zone;
     ngx_slab_pool_t       *shpool;
     ngx_spocr_zone_shm_t  *sh;
+    size_t                 outbox;   /* bytes that were asked for it */
 };
 
 

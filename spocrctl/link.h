@@ -14,7 +14,7 @@
 #include <hiredis/hiredis.h>
 
 
-#define CTL_LIBRARY      "spocr_v1"     /* the functions that belong to us */
+#define CTL_LIBRARY      "spocr_v2"     /* the functions that belong to us */
 #define CTL_REDIS_MAJOR  7
 
 
@@ -121,6 +121,9 @@ char *ctl_error_text(const redisReply *reply);
 
 /* The text of a reply that has one, or NULL. */
 const char *ctl_reply_text(const redisReply *reply);
+
+/* Redis' time, in ms. */
+int64_t ctl_redis_now(ctl_link_t *link);
 
 
 /* scan.c */

@@ -12,23 +12,26 @@ my $SOURCE = do {
 };
 
 my $redis = Spocr::Redis->new;
-is $redis->do('FUNCTION', 'LOAD', $SOURCE), 'spocr_v1', 'the library loads';
+is $redis->do('FUNCTION', 'LOAD', $SOURCE), 'spocr_v2', 'the library loads';
 ok !eval { $redis->do('FUNCTION', 'LOAD', $SOURCE) }, 'once';
 like $@, qr/already exists/, '... as a gateway that comes second is told';
 
 # -- its functions
 
-my ($library) = @{ $redis->do(qw(FUNCTION LIST LIBRARYNAME spocr_v1)) };
+my ($library) = @{ $redis->do(qw(FUNCTION LIST LIBRARYNAME spocr_v2)) };
 my %library = @$library;
 my %flags = map { my %f = @$_; $f{name} => "@{ $f{flags} }" }
             @{ $library{functions} };
-is_deeply \%flags, { spocr_v1_limit => 'allow-oom', spocr_v1_get => 'no-writes',
-                     spocr_v1_hello => 'no-writes' }, 'names and flags';
+is_deeply \%flags, {
+    spocr_v2_limit => 'allow-oom', spocr_v2_get => 'no-writes',
+    spocr_v2_hello => 'no-writes', spocr_v2_claim => '',
+    spocr_v2_renew => 'allow-oom', spocr_v2_complete => '',
+    spocr_v2_release => 'allow-oom' }, 'names and flags';
 
 # -- get
 
 sub get (@keys) {
-    return $redis->do('FCALL', 'spocr_v1_get', scalar @keys, @keys, "n\0\r\n");
+    return $redis->do('FCALL', 'spocr_v2_get', scalar @keys, @keys, "n\0\r\n");
 }
 
 $redis->do('SET', 'spocr:key:aa', '{"id":"key_1"}');
@@ -56,16 +59,16 @@ is scalar @{ get(('spocr:none') x 16) }, 17, 'sixteen at once';
 my $binary = join '', map { chr } 0 .. 255;
 $redis->do('SET', 'spocr:key:bin', $binary);
 is get('spocr:key:bin')->[1], $binary, 'all bytes';
-is $redis->do('FCALL_RO', 'spocr_v1_get', 1, 'spocr:key:aa', 'n')->[0], 'n',
+is $redis->do('FCALL_RO', 'spocr_v2_get', 1, 'spocr:key:aa', 'n')->[0], 'n',
     'it can be called read-only';
 is_deeply $redis->counted(sub {
-              $redis->client->do('FCALL', 'spocr_v1_get', 2, 'spocr:key:aa',
+              $redis->client->do('FCALL', 'spocr_v2_get', 2, 'spocr:key:aa',
                                  'spocr:key:bin', 'n') }),
     { fcall => 1, mget => 1 }, 'one command, however many keys';
 
 # -- hello
 
-my $answer = $redis->do('FCALL', 'spocr_v1_hello', 0, 'nonce');
+my $answer = $redis->do('FCALL', 'spocr_v2_hello', 0, 'nonce');
 my $time = $redis->do('TIME');
 is @$answer, 3, 'three elements';
 is $answer->[0], 'nonce', 'the nonce';
@@ -79,14 +82,14 @@ cmp_ok $ms, '<', 5000, 'just now';
 $redis->do(qw(ACL SETUSER gateway on >pw %R~spocr:key:* +fcall +fcall_ro +get
               +mget +time));
 my $gateway = $redis->client(user => 'gateway', password => 'pw');
-is $gateway->do('FCALL_RO', 'spocr_v1_get', 1, 'spocr:key:aa', 'n')->[1],
+is $gateway->do('FCALL_RO', 'spocr_v2_get', 1, 'spocr:key:aa', 'n')->[1],
     '{"id":"key_1"}', 'get, with the least privileges';
-is $gateway->do('FCALL', 'spocr_v1_hello', 0, 'n')->[1], 1, 'and hello';
-ok !eval { $gateway->do('FCALL_RO', 'spocr_v1_get', 1, 'other', 'n') },
+is $gateway->do('FCALL', 'spocr_v2_hello', 0, 'n')->[1], 2, 'and hello';
+ok !eval { $gateway->do('FCALL_RO', 'spocr_v2_get', 1, 'other', 'n') },
     'no key but ours';
 like $@, qr/^NOPERM/, '... is an error';
 $redis->do(qw(ACL SETUSER gateway -get));
-ok !eval { $gateway->do('FCALL_RO', 'spocr_v1_get', 1, 'spocr:key:none', 'n') },
+ok !eval { $gateway->do('FCALL_RO', 'spocr_v2_get', 1, 'spocr:key:none', 'n') },
     'without GET a key that is not there';
 like $@, qr/can't run this command|has no permissions to run/,
      '... is an error, and not absent';
@@ -96,8 +99,8 @@ $full->do('FUNCTION', 'LOAD', $SOURCE);
 my $i = 0;
 1 while eval { $full->do('SET', 'fill' . $i++, 'x' x 10000); 1 };
 like $@, qr/^OOM/, 'memory is full';
-is $full->do('FCALL', 'spocr_v1_get', 1, 'fill0', 'n')->[1], 'x' x 10000,
+is $full->do('FCALL', 'spocr_v2_get', 1, 'fill0', 'n')->[1], 'x' x 10000,
     'reading goes on';
-is $full->do('FCALL', 'spocr_v1_hello', 0, 'n')->[1], 1, 'and the greeting';
+is $full->do('FCALL', 'spocr_v2_hello', 0, 'n')->[1], 2, 'and the greeting';
 
 done_testing;

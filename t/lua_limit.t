@@ -16,7 +16,7 @@ my ($KEY, $UID) = ('spocr:{ab}:l:default:60000:k:key_1',
                    'spocr:{ab}:l:default:60000:u');
 
 my $redis = Spocr::Redis->new;
-is $redis->do('FUNCTION', 'LOAD', $SOURCE), 'spocr_v1', 'the library loads';
+is $redis->do('FUNCTION', 'LOAD', $SOURCE), 'spocr_v2', 'the library loads';
 
 # ARGV without the nonce; the answer without it, too, when it is the right one.
 my $nonce = 0;
@@ -25,7 +25,7 @@ sub call ($key_limit, $uid_limit, %o) {
     my ($key, $uid) = @{ $o{keys} // [$KEY, $UID] };
     $nonce++;
     my $answer = ($o{client} // $redis)->do(
-        'FCALL', 'spocr_v1_limit', 2, $key, $uid, "n$nonce", $key_limit,
+        'FCALL', 'spocr_v2_limit', 2, $key, $uid, "n$nonce", $key_limit,
         $uid_limit, $o{width} // $FOREVER, @{ $o{told} // [0, 0, 0] });
     die "another nonce\n" if shift @$answer ne "n$nonce";
     return @$answer;
@@ -127,7 +127,7 @@ like $k, qr/^-?\d+$/, 'and is told as a number';
 # -- wrong calls take nothing
 
 $redis->do('FLUSHALL');
-my @call = ('FCALL', 'spocr_v1_limit');
+my @call = ('FCALL', 'spocr_v2_limit');
 for my $case ([2, $KEY, $UID], [2, $KEY, $UID, 'n'],
               [2, $KEY, $UID, 'n', 60, 600], [2, $KEY, $UID, 'n', 60, 'x', 9],
               [2, $KEY, $UID, 'n', 60, 600, 'x'], [1, $KEY, 'n', 60, 600, 9],
@@ -166,7 +166,7 @@ $redis->do('FLUSHALL');
 my @admitted = at_once(6, sub ($i) {
     my $client = $redis->client;
     my $key = "$KEY-" . $i % 3;
-    my @calls = (['FCALL', 'spocr_v1_limit', 2, $key, $UID, 'n', 60, 100,
+    my @calls = (['FCALL', 'spocr_v2_limit', 2, $key, $UID, 'n', 60, 100,
                   $FOREVER, 0, 0, 0]) x 25;
     my $n = 0;
     for (1 .. 12) {
@@ -191,7 +191,7 @@ is $keys, 100, 'and they are as many';
 $redis->do('FLUSHALL');
 my @seen = at_once(2, sub ($i) {
     my $client = $redis->client;
-    my @calls = (['FCALL', 'spocr_v1_limit', 2, $KEY, $UID, 'n', 5, 8, 20,
+    my @calls = (['FCALL', 'spocr_v2_limit', 2, $KEY, $UID, 'n', 5, 8, 20,
                   0, 0, 0]) x 10;
     my %windows;
     my @lines;

@@ -109,7 +109,7 @@ sub complains ($args, $line, $name, %o) {
 
 # the library is not there yet
 complains("redis://noload\@$at $password",
-          qr/its function library "spocr_v1" is missing, and this user may /
+          qr/its function library "spocr_v2" is missing, and this user may /
           . qr/not load it: "spocrctl redis install" does/,
           'no library, and no permission to load it');
 
@@ -128,7 +128,7 @@ complains("redis://gateway\@$at password_file=wrong",
 complains("redis://nobody\@$at $password",
           qr/it refuses the password of user "nobody"/, 'a user unknown to it');
 my $nofcall = complains("redis://nofcall\@$at $password",
-                        qr/it refuses spocr_v1_hello: NOPERM .*fcall/,
+                        qr/it refuses spocr_v2_hello: NOPERM .*fcall/,
                         'no +fcall');
 complains("redis://noselect\@$at/1 $password", qr/it refuses SELECT: NOPERM/,
           'no +select');
@@ -173,7 +173,7 @@ SKIP: {
 
 # what comes out only when the functions are there
 complains("redis://notime\@$at $password",
-          qr/it refuses spocr_v1_hello: ERR (?:The user|ACL failure)/,
+          qr/it refuses spocr_v2_hello: ERR (?:The user|ACL failure)/,
           'no permission for what the functions call');
 my $denied = complains("redis://nokeys\@$at $password", qr/NOPERM .*key/,
                        'no permission for the keys', call => 1);
@@ -203,9 +203,9 @@ for ([HELLO => "*6\r\n+server\r\n+redis\r\n+version\r\n+6.2.14\r\n+role\r\n"
       qr/it does not know HELLO, so its version is older than 6, and 7\.0 or /
       . qr/newer is needed/, 'Redis 5, which repeats the password'],
      [hello => "-LOADING Redis is loading the dataset in memory\r\n",
-      qr/it refuses spocr_v1_hello: LOADING Redis is loading/, 'loading'],
-     [hello => "*3\r\n%N:2\r\n:1\r\n",
-      qr/its function library "spocr_v1" is not the gateway's/,
+      qr/it refuses spocr_v2_hello: LOADING Redis is loading/, 'loading'],
+     [hello => "*3\r\n%N:3\r\n:1\r\n",
+      qr/its function library "spocr_v2" is not the gateway's/,
       'another library of that name'],
      [connect => "-ERR max number of clients reached\r\n",
       qr/it has too many clients/, 'too many clients'])

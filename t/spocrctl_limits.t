@@ -14,7 +14,7 @@ works $ctl->run(qw(redis install)), 'the functions';
 
 sub take ($n, $name, $width, $id) {
     my $prefix = "spocr:{$slot}:l:$name:$width";
-    $redis->do('FCALL', 'spocr_v1_limit', 2, "$prefix:k:$id", "$prefix:u",
+    $redis->do('FCALL', 'spocr_v2_limit', 2, "$prefix:k:$id", "$prefix:u",
                'n', 1000, 1000, $width, 0, 0, 0) for 1 .. $n;
 }
 

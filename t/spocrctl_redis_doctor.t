@@ -33,7 +33,7 @@ my $d = doctor($good->url);
 is "$d->{code} $d->{ok}", '0 1', 'a good Redis';
 told $d, 'reachable', 'ok', qr/^redis:\/\/127/;
 told $d, 'version', 'ok', qr/^\w+ \d+\.\d+/;
-told $d, 'functions', 'ok', qr/spocr_v1, of this release/;
+told $d, 'functions', 'ok', qr/spocr_v2, of this release/;
 told $d, 'permissions', 'ok', qr/all that the gateway needs/;
 told $d, 'role', 'ok', qr/^master$/;
 told $d, 'durability', 'ok', qr/append-only file, fsync always/;
@@ -58,10 +58,10 @@ for my $name (@{ $good->do('KEYS', '*') }) {
 $good->do('FUNCTION', 'FLUSH');
 $d = doctor($good->url);
 is "$d->{code} $d->{ok}", '1 0', 'without the functions';
-told $d, 'functions', 'FAIL', qr/spocr_v1 is not there: spocrctl redis install/;
+told $d, 'functions', 'FAIL', qr/spocr_v2 is not there: spocrctl redis install/;
 told $d, 'permissions', 'unknown', qr/cannot be tried/;
-$good->do('FUNCTION', 'LOAD', "#!lua name=spocr_v1\n" . join '', map {
-    qq[redis.register_function{ function_name = "spocr_v1_$_", flags = ]
+$good->do('FUNCTION', 'LOAD', "#!lua name=spocr_v2\n" . join '', map {
+    qq[redis.register_function{ function_name = "spocr_v2_$_", flags = ]
     . qq[{ "no-writes" }, callback = function(k, a) return { a[1] } end }\n]
 } qw(hello limit get));
 $d = doctor($good->url);
@@ -77,7 +77,7 @@ $good->do(qw(ACL SETUSER quiet on nopass ~spocr:* &spocr:notice), @commands);
 $d = doctor($quiet);
 is "$d->{code} $d->{ok}", '0 1', 'a user that may not ask';
 told $d, $_, 'unknown', qr/denied/ for 'durability', 'memory';
-told $d, 'functions', 'ok', qr/^spocr_v1$/;
+told $d, 'functions', 'ok', qr/^spocr_v2$/;
 my $inside = qr/NOPERM|user .* can't run this command/;
 for my $case (['-set', $inside], ['-mget', $inside],
               ['-subscribe', qr/NOPERM.*subscribe/],

@@ -25,15 +25,15 @@ is $redis->do(split / /, $r->{out} =~ s/\n//r), 'OK', 'Redis takes it';
 
 $r = $ctl->run(qw(redis install));
 works $r, 'redis install';
-is $r->{out}, "before   none\nafter    spocr_v1\n", 'says before and after';
+is $r->{out}, "before   none\nafter    spocr_v2\n", 'says before and after';
 
 my $gateway = $redis->client(user => 'spocr', password => $password);
 my @counters = ('spocr:{ab}:l:default:60000:k:key_1',
                 'spocr:{ab}:l:default:60000:u');
-is $gateway->do('FCALL', 'spocr_v1_hello', 0, 'n')->[1], 1, 'hello';
-is $gateway->do('FCALL', 'spocr_v1_limit', 2, @counters, 'n', 60, 600, 60000,
+is $gateway->do('FCALL', 'spocr_v2_hello', 0, 'n')->[1], 1, 'hello';
+is $gateway->do('FCALL', 'spocr_v2_limit', 2, @counters, 'n', 60, 600, 60000,
                 0, 0, 0)->[1], 0, 'limit';
-is $gateway->do('FCALL_RO', 'spocr_v1_get', 3, 'spocr:key:x', 'spocr:plan:x',
+is $gateway->do('FCALL_RO', 'spocr_v2_get', 3, 'spocr:key:x', 'spocr:plan:x',
                 'spocr:tenant:x', 'n')->[0], 'n', 'get';
 is $gateway->do('PING'), 'PONG', 'ping';
 
@@ -43,7 +43,7 @@ sub denied ($client, @command) {
 }
 
 my @secret = ('FUNCTION LOAD x', 'FUNCTION LOAD REPLACE x', 'FUNCTION FLUSH',
-    'FUNCTION LIST', 'FUNCTION DELETE spocr_v1', 'FUNCTION DUMP',
+    'FUNCTION LIST', 'FUNCTION DELETE spocr_v2', 'FUNCTION DUMP',
     'GETDEL spocr:x', 'DEL spocr:x', 'UNLINK spocr:x', 'EXPIRE spocr:x 1',
     'INCR spocr:x', 'HGETALL spocr:x', 'LPUSH spocr:x 1',
     'RENAME spocr:x spocr:y',
@@ -60,10 +60,10 @@ for my $command (@secret) {
 }
 for my $name ('key:x', 'tenant:x', 'plan:x', 'ids') {      # it makes no keys
     denied($gateway, 'SET', "spocr:$name", '{}');
-    denied($gateway, 'FCALL', 'spocr_v1_limit', 2, "spocr:$name", $counters[1],
+    denied($gateway, 'FCALL', 'spocr_v2_limit', 2, "spocr:$name", $counters[1],
            'n', 60, 600, 60000, 0, 0, 0);
 }
-denied($gateway, 'FCALL_RO', 'spocr_v1_get', 1, 'other:x', 'n');
+denied($gateway, 'FCALL_RO', 'spocr_v2_get', 1, 'other:x', 'n');
 denied($gateway, 'SET', 'other:x', 1);
 denied($gateway, 'MGET', 'spocr:x', 'other:x');
 denied($gateway, 'SUBSCRIBE', $_) for 'other', 'spocr:other';
@@ -129,18 +129,18 @@ works $weak->run('doctor'), 'but doctor finds what the gateway needs';
 
 $r = $ctl->run(qw(redis install));
 works $r, 'again';
-is $r->{out}, "before   spocr_v1\nafter    spocr_v1\n", 'the same';
+is $r->{out}, "before   spocr_v2\nafter    spocr_v2\n", 'the same';
 like $r->{err}, qr/nothing to change/, 'is told';
-$redis->do('FUNCTION', 'LOAD', 'REPLACE', "#!lua name=spocr_v1\n"
-           . 'redis.register_function("spocr_v1_hello", function(k, a) '
+$redis->do('FUNCTION', 'LOAD', 'REPLACE', "#!lua name=spocr_v2\n"
+           . 'redis.register_function("spocr_v2_hello", function(k, a) '
            . 'return {a[1], 1, 0} end)');
 fails $ctl->run(qw(redis install)), 1,
-    qr/spocr_v1 is there with another text.*--force replaces it/, 'another';
+    qr/spocr_v2 is there with another text.*--force replaces it/, 'another';
 $r = $ctl->run(qw(redis install --force --json));
 is_deeply JSON::PP::decode_json($r->{out}),
-    { before => 'spocr_v1, with another text', after => 'spocr_v1',
+    { before => 'spocr_v2, with another text', after => 'spocr_v2',
       changed => JSON::PP::true }, '--force';
-is $redis->do('FCALL', 'spocr_v1_get', 1, 'spocr:none', 'n')->[0], 'n',
+is $redis->do('FCALL', 'spocr_v2_get', 1, 'spocr:none', 'n')->[0], 'n',
     'and it is ours';
 
 # -- passwords

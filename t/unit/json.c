@@ -12,6 +12,10 @@
 #define ID  "req_017f22e279b070008000000000000000"
 
 
+static const ngx_str_t  none = ngx_null_string;
+static const ngx_str_t  first = ngx_string(ID);
+
+
 static void
 test_exact(void)
 {
@@ -21,16 +25,32 @@ test_exact(void)
 
     *ngx_spocr_json_error((u_char *) buf,
                           ngx_spocr_error(NGX_SPOCR_ERR_RATE_LIMITED),
-                          (u_char *) ID, 12) = '\0';
+                          (u_char *) ID, 12, &none) = '\0';
     is_str(buf, "{\"error\":{\"code\":\"rate_limited\",\"message\":"
            "\"Rate limit exceeded\",\"requestId\":\"" ID "\"},"
            "\"details\":{\"retryAfterSec\":12}}", "429 to the byte");
 
     *ngx_spocr_json_error((u_char *) buf,
                           ngx_spocr_error(NGX_SPOCR_ERR_NOT_FOUND),
-                          (u_char *) ID, -1) = '\0';
+                          (u_char *) ID, -1, &none) = '\0';
     is_str(buf, "{\"error\":{\"code\":\"not_found\",\"message\":"
            "\"Not found\",\"requestId\":\"" ID "\"}}", "no details");
+
+    /* C-26 */
+
+    *ngx_spocr_json_error((u_char *) buf,
+                       ngx_spocr_error(NGX_SPOCR_ERR_IDEMPOTENCY_IN_PROGRESS),
+                       (u_char *) ID, 3, &first) = '\0';
+    is_str(strstr(buf, ",\"details\""),
+           ",\"details\":{\"retryAfterSec\":3,\"originalRequestId\":\""
+           ID "\"}}", "both details");
+
+    *ngx_spocr_json_error((u_char *) buf,
+                   ngx_spocr_error(NGX_SPOCR_ERR_IDEMPOTENCY_OUTCOME_UNKNOWN),
+                   (u_char *) ID, -1, &first) = '\0';
+    is_str(strstr(buf, ",\"details\""),
+           ",\"details\":{\"originalRequestId\":\"" ID "\"}}",
+           "the first request's id alone");
 }
 
 
@@ -44,7 +64,7 @@ test_all(void)
 
     for (i = 0; i < NGX_SPOCR_ERR_COUNT; i++) {
         p = ngx_spocr_json_error(buf, ngx_spocr_error((ngx_spocr_error_e) i),
-                                 (u_char *) ID, NGX_MAX_INT_T_VALUE);
+                                 (u_char *) ID, NGX_MAX_INT_T_VALUE, &first);
         len = (size_t) (p - buf);
         root = json_loadb((char *) buf, len, JSON_REJECT_DUPLICATES, NULL);
 

@@ -394,6 +394,13 @@ test_mutants(void)
 }
 
 
+static size_t
+room_of(const ngx_str_t *words, ngx_uint_t n)
+{
+    return ngx_spocr_redis_codec_room(words, n, NGX_SPOCR_REDIS_COMMAND_MAX);
+}
+
+
 static void
 test_commands(void)
 {
@@ -419,7 +426,7 @@ test_commands(void)
 
     for (i = 0; i <= sizeof(text); i += 61) {
         words[1].len = i;
-        room = ngx_spocr_redis_codec_room(words, 3);
+        room = room_of(words, 3);
 
         if (room == 0
             || (size_t) (ngx_spocr_redis_codec_write(out, words, 3) - out)
@@ -434,18 +441,18 @@ test_commands(void)
        (unsigned) i);
 
     words[1].len = (size_t) -1;
-    is_int(ngx_spocr_redis_codec_room(words, 3), 0, "a length that wraps");
+    is_int(room_of(words, 3), 0, "a length that wraps");
 
     for (i = 0; i <= NGX_SPOCR_REDIS_WORDS_MAX; i++) {
         ngx_str_set(&words[i], "w");
     }
 
-    is_int(ngx_spocr_redis_codec_room(words, NGX_SPOCR_REDIS_WORDS_MAX + 1), 0,
+    is_int(room_of(words, NGX_SPOCR_REDIS_WORDS_MAX + 1), 0,
            "too many words");
 
     end = ngx_spocr_redis_codec_write(out, words, NGX_SPOCR_REDIS_WORDS_MAX);
     ok(end - out == 5 + NGX_SPOCR_REDIS_WORDS_MAX * 7
-       && ngx_spocr_redis_codec_room(words, NGX_SPOCR_REDIS_WORDS_MAX)
+       && room_of(words, NGX_SPOCR_REDIS_WORDS_MAX)
           >= (size_t) (end - out),
        "as many as are allowed");
 }

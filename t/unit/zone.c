@@ -1,14 +1,15 @@
 
 /*
- * The zone, held against a model: C-15, C-16, C-20.  The clock, the slab pool
- * and the lock of nginx are replaced by ones that the test moves.  Counters
- * and clock can be written while the lock is held, and at no other time: who
- * tries dies of SIGSEGV.
+ * The zone, held against a model: C-15, C-16, C-20, C-29.  The clock, the
+ * slab pool and the lock of nginx are replaced by ones that the test moves.
+ * Counters and clock can be written while the lock is held, and at no other
+ * time: who tries dies of SIGSEGV.
  */
 
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <ngx_event.h>
+#include <setjmp.h>
 #include <sys/mman.h>
 #include "tap.h"
 
@@ -21,6 +22,7 @@
 #include "../../ngx_spocr_module/ngx_spocr_zone_board.c" /* NOLINT */
 #include "../../ngx_spocr_module/ngx_spocr_zone_counter.c" /* NOLINT */
 #include "../../ngx_spocr_module/ngx_spocr_zone_known.c" /* NOLINT */
+#include "../../ngx_spocr_module/ngx_spocr_zone_outbox.c" /* NOLINT */
 
 
 #define WIDTH  1000
@@ -89,6 +91,51 @@ ngx_slab_alloc(ngx_slab_pool_t *pool, size_t size)
     nblocks++;
 
     return p;
+}
+
+
+/* What the zone allocates later: from what pages are left. */
+
+static size_t         taken_bytes;
+static ngx_uint_t     unlocked;
+static jmp_buf        killed;
+static int            kills;            /* which free it dies in */
+
+
+void *
+ngx_slab_alloc_locked(ngx_slab_pool_t *pool, size_t size)
+{
+    size_t  *p;
+
+    unlocked += !locked;
+
+    if (taken_bytes + size > pool->pfree * ngx_pagesize) {
+        return NULL;
+    }
+
+    p = malloc(2 * sizeof(size_t) + size);
+    p[0] = size;
+    taken_bytes += size;
+
+    return memset(p + 2, 0x5a, size);
+}
+
+
+void
+ngx_slab_free_locked(ngx_slab_pool_t *pool, void *mem)
+{
+    size_t  *p;
+
+    unlocked += !locked;
+
+    p = (size_t *) mem - 2;
+    taken_bytes -= p[0];
+    memset(p, 0xa5, p[0]);
+    free(p);
+
+    if (kills && --kills == 0) {
+        longjmp(killed, 1);
+    }
 }
 
 
@@ -169,6 +216,9 @@ ngx_time_update(void)
 }
 
 
+static size_t         reserve;          /* for the outbox */
+
+
 static ngx_spocr_zone_t *
 make_zone(size_t size)
 {
@@ -181,6 +231,10 @@ make_zone(size_t size)
     memset(&shpool, 0, sizeof(shpool));
 
     zone = ngx_spocr_zone_add(&cf, &name, size, NULL);
+
+    if (zone != NULL) {
+        ngx_spocr_zone_outbox_reserve(zone, reserve);
+    }
 
     shm_zone.shm.addr = (u_char *) &shpool;
     shpool.pfree = size / ngx_pagesize - 1;
@@ -773,6 +827,360 @@ test_states(void)
 }
 
 
+static ngx_int_t
+put(ngx_spocr_zone_t *zone, const char *text, ngx_msec_t ttl,
+    ngx_spocr_zone_wait_e wait)
+{
+    ngx_spocr_zone_item_t  item;
+
+    item.len = strlen(text);
+    item.expires = ngx_current_msec + ttl;
+    item.mark = 0;
+
+    return ngx_spocr_zone_outbox_put(zone, &item, (const u_char *) text, wait);
+}
+
+
+/* The text of the one that is due; "" when none is. */
+
+static const char *
+take_item(ngx_spocr_zone_t *zone, uint64_t *id, ngx_uint_t *mark)
+{
+    static char            text[8192];
+    ngx_spocr_zone_item_t  item;
+
+    memset(text, 0, sizeof(text));
+    *id = 0;
+
+    switch (ngx_spocr_zone_outbox_take(zone, &item, (u_char *) text,
+                                       sizeof(text) - 1))
+    {
+
+    case NGX_OK:
+        *id = item.id;
+
+        if (mark) {
+            *mark = item.mark;
+        }
+
+        return text;
+
+    case NGX_DECLINED:
+        return "";
+
+    default:
+        return "?";
+    }
+}
+
+
+static void
+drain(ngx_spocr_zone_t *zone)
+{
+    uint64_t  id;
+
+    ngx_current_msec += 10000;
+
+    while (*take_item(zone, &id, NULL)) {
+        (void) ngx_spocr_zone_outbox_done(zone, id);
+    }
+
+    is_int(zone->sh->outbox.n, 0, "none is left");
+    is_int(zone->sh->outbox.bytes, 0, "of no bytes");
+    is_int(taken_bytes, 0, "in no memory");
+}
+
+
+/* C-29: items wait in the zone, and outlive who has put them. */
+
+static void
+test_outbox(void)
+{
+    uint64_t                      id, other;
+    ngx_uint_t                    mark;
+    ngx_spocr_zone_t             *zone;
+    ngx_spocr_zone_use_t          use;
+    ngx_spocr_zone_item_t         item;
+    ngx_spocr_zone_outbox_use_t   outbox;
+
+    zone = make_zone(NGX_SPOCR_ZONE_MIN);
+    set_clock(5000000, 1000);
+    is_int(put(zone, "one", 60000, NGX_SPOCR_ZONE_OUTBOX_NOW), NGX_DECLINED,
+           "a zone without an outbox has no room");
+    is_str(take_item(zone, &id, NULL), "", "and gives nothing");
+
+    reserve = NGX_SPOCR_ZONE_MIN;
+    zone = make_zone(NGX_SPOCR_ZONE_MIN);
+    ngx_spocr_zone_use(zone, &use);
+    ngx_spocr_zone_outbox_use(zone, &outbox);
+    ok(outbox.size == 5 * ngx_pagesize && use.counters >= 5 * 128,
+       "at most a half of what there is: %u bytes, %u counters",
+       (unsigned) outbox.size, (unsigned) use.counters);
+    is_int(ngx_spocr_zone_size(zone), NGX_SPOCR_ZONE_MIN, "of the zone");
+
+    (void) put(zone, "one", 60000, NGX_SPOCR_ZONE_OUTBOX_NOW);
+    (void) put(zone, "second", 60000, NGX_SPOCR_ZONE_OUTBOX_NOW);
+    (void) put(zone, "soon", 60000, NGX_SPOCR_ZONE_OUTBOX_SOON);
+    ngx_spocr_zone_outbox_use(zone, &outbox);
+    ok(outbox.items == 3 && outbox.bytes == 13, "three, of 13 bytes");
+
+    is_int(ngx_spocr_zone_outbox_take(zone, &item, NULL, 0), NGX_BUSY,
+           "one that is longer than the memory");
+    is_int(item.len, 3, "says how long");
+
+    is_str(take_item(zone, &id, &mark), "one", "the first");
+    is_int(mark, 0, "is new");
+    is_str(take_item(zone, &other, NULL), "second", "and the next");
+    is_str(take_item(zone, &other, NULL), "", "the third is not due");
+
+    is_int(ngx_spocr_zone_outbox_later(zone, id,
+                                       NGX_SPOCR_ZONE_OUTBOX_SECOND, 7),
+           NGX_OK, "the first has to wait");
+    is_int(ngx_spocr_zone_outbox_done(zone, id), NGX_DECLINED,
+           "it is nobody's then");
+
+    ngx_current_msec += 499;
+    is_str(take_item(zone, &id, NULL), "", "not yet");
+    ngx_current_msec += 1;
+    is_str(take_item(zone, &id, NULL), "soon", "but now");
+    is_int(ngx_spocr_zone_outbox_done(zone, id), NGX_OK, "it has arrived");
+    is_int(ngx_spocr_zone_outbox_done(zone, id), NGX_DECLINED, "once");
+    ngx_current_msec += 500;
+    is_str(take_item(zone, &id, &mark), "one", "the one that had to wait");
+    is_int(mark, 7, "with its mark");
+
+    /* its worker dies: another one takes it over */
+
+    ngx_current_msec += NGX_SPOCR_ZONE_OUTBOX_HOLD - 1001;
+    is_str(take_item(zone, &id, NULL), "", "what is held is not given");
+    ngx_current_msec += 1;
+    (void) ngx_spocr_zone_init(&shm_zone, zone);
+    is_str(take_item(zone, &id, NULL), "second",
+           "but when its time is over, also after a reload");
+    is_int(ngx_spocr_zone_outbox_done(zone, other), NGX_DECLINED,
+           "who had it has it no more");
+    is_int(ngx_spocr_zone_outbox_later(zone, other,
+                                       NGX_SPOCR_ZONE_OUTBOX_NOW, 0),
+           NGX_DECLINED, "nor can give it back");
+    is_int(ngx_spocr_zone_outbox_done(zone, id), NGX_OK, "the new one has it");
+
+    drain(zone);
+}
+
+
+static void
+test_outbox_room(void)
+{
+    char               text[4096];
+    uint64_t           id;
+    ngx_uint_t         n;
+    ngx_spocr_zone_t  *zone;
+
+    zone = make_zone(NGX_SPOCR_ZONE_MIN);
+    set_clock(5000000, 1000);
+
+    memset(text, 'x', sizeof(text));
+    text[4095] = '\0';
+
+    for (n = 0; put(zone, text, 60000, NGX_SPOCR_ZONE_OUTBOX_SOON) == NGX_OK;
+         n++)
+    {
+        ngx_current_msec++;
+    }
+
+    is_int(n, 4, "as many as there is room for");
+    is_int(put(zone, "", 60000, NGX_SPOCR_ZONE_OUTBOX_NOW), NGX_DECLINED,
+           "nothing is no item");
+    is_int(take(zone, 1, 10, 1, 100, NULL), NGX_OK, "counters have theirs");
+    is_int(put(zone, "x", 60000, NGX_SPOCR_ZONE_OUTBOX_NOW), NGX_OK,
+           "a small one fits");
+    is_int(ngx_spocr_zone_outbox_expire(zone), 0, "none has expired");
+    ngx_current_msec += 59997;
+    is_int(ngx_spocr_zone_outbox_expire(zone), 2, "two have");
+    is_int(put(zone, text, 10, NGX_SPOCR_ZONE_OUTBOX_NOW), NGX_OK,
+           "which makes room");
+
+    ngx_current_msec += 10;
+    (void) take_item(zone, &id, NULL);
+    is_int(ngx_spocr_zone_outbox_expire(zone), 3,
+           "what is held is for its holder to drop");
+
+    drain(zone);
+}
+
+
+/*
+ * A worker that is killed with the lock: nginx' master opens the lock.  Each
+ * state that a change goes through is made by hand.
+ */
+
+static void
+test_outbox_killed(void)
+{
+    uint64_t                  id;
+    ngx_spocr_kept_t         *one, *two, *three;
+    ngx_spocr_zone_t         *zone;
+    ngx_spocr_zone_outbox_t  *outbox;
+
+    zone = make_zone(NGX_SPOCR_ZONE_MIN);
+    set_clock(5000000, 1000);
+    outbox = &zone->sh->outbox;
+
+    (void) put(zone, "one", 60000, NGX_SPOCR_ZONE_OUTBOX_NOW);
+    (void) put(zone, "two", 60000, NGX_SPOCR_ZONE_OUTBOX_NOW);
+    (void) put(zone, "three", 60000, NGX_SPOCR_ZONE_OUTBOX_NOW);
+
+    one = outbox->lists[0].head;
+    two = one->next;
+    three = two->next;
+
+    /* linked, and nothing else */
+
+    ngx_shmtx_lock(&shpool.mutex);
+    outbox->changing = 1;
+    outbox->lists[0].tail = two;
+    three->prev = NULL;
+    outbox->n = 2;
+    outbox->bytes = 6;
+    ngx_shmtx_unlock(&shpool.mutex);
+
+    (void) put(zone, "four", 60000, NGX_SPOCR_ZONE_OUTBOX_NOW);
+    ok(three->prev == two && three->next->prev == three
+       && outbox->n == 4 && outbox->bytes == 15,
+       "killed while it put one: the list is whole");
+
+    /* out of one list, and not in the next one */
+
+    ngx_shmtx_lock(&shpool.mutex);
+    outbox->changing = 1;
+    outbox->moving = two;
+    one->next = three;
+    two->wait = NGX_SPOCR_ZONE_OUTBOX_HELD;
+    ngx_shmtx_unlock(&shpool.mutex);
+
+    is_str(take_item(zone, &id, NULL), "one", "killed while it took one");
+    is_int(outbox->n, 4, "which is not lost");
+    ok(three->prev == NULL && outbox->lists[0].tail == two,
+       "and is the last now");
+
+    /* in the next one already */
+
+    ngx_shmtx_lock(&shpool.mutex);
+    outbox->changing = 1;
+    outbox->moving = one;
+    outbox->lists[NGX_SPOCR_ZONE_OUTBOX_HELD].tail = NULL;
+    ngx_shmtx_unlock(&shpool.mutex);
+
+    is_int(ngx_spocr_zone_outbox_done(zone, id), NGX_OK,
+           "killed when it was taken: it is");
+    is_int(outbox->n, 3, "once");
+
+    /* taken out, and its memory given back */
+
+    (void) take_item(zone, &id, NULL);
+
+    kills = 1;
+
+    if (setjmp(killed) == 0) {
+        (void) ngx_spocr_zone_outbox_done(zone, id);
+        ok(0, "killed while it dropped one");
+    }
+
+    ngx_shmtx_unlock(&shpool.mutex);
+    ngx_current_msec++;
+
+    is_str(take_item(zone, &id, NULL), "four", "the next one is there");
+    is_int(outbox->n, 2, "of two");
+
+    drain(zone);
+    is_int(unlocked, 0, "memory is given and taken under the lock only");
+    is_int(unbalanced, 0, "which is taken and released once each time");
+}
+
+
+/* Random puts, takes, ends and waits: nothing is lost, nothing is twice. */
+
+static void
+test_outbox_model(void)
+{
+    enum { ITEMS = 4000, HELD = 32 };
+
+    static struct { uint64_t id; unsigned n; } held[HELD];
+    static unsigned char  arrived[ITEMS];
+
+    char               text[16];
+    unsigned           seed, n, i, h, wrong;
+    uint64_t           id;
+    const char        *got;
+    ngx_spocr_zone_t  *zone;
+
+    zone = make_zone(NGX_SPOCR_ZONE_MIN);
+    set_clock(5000000, 1000);
+    memset(held, 0, sizeof(held));
+    seed = 7;
+    wrong = 0;
+
+    for (i = 0, n = 0; i < 200000 && n < ITEMS; i++) {
+        seed = seed * 1103515245 + 12345;
+        h = (seed >> 8) % HELD;
+
+        switch ((seed >> 16) % 4) {
+
+        case 0:
+            snprintf(text, sizeof(text), "item %u", n);
+            n += put(zone, text, 10000000,
+                     (ngx_spocr_zone_wait_e) ((seed >> 20) % 4)) == NGX_OK;
+            break;
+
+        case 1:
+            if (held[h].id == 0) {
+                got = take_item(zone, &id, NULL);
+
+                if (*got) {
+                    held[h].id = id;
+                    held[h].n = (unsigned) strtoul(got + 5, NULL, 10);
+                    wrong += arrived[held[h].n];
+                }
+            }
+            break;
+
+        case 2:
+            if (held[h].id && ngx_spocr_zone_outbox_done(zone, held[h].id)
+                              == NGX_OK)
+            {
+                wrong += arrived[held[h].n]++;
+            }
+
+            held[h].id = 0;
+            break;
+
+        default:
+            if (held[h].id && seed & 0x1000000) {
+                (void) ngx_spocr_zone_outbox_later(zone, held[h].id,
+                           (ngx_spocr_zone_wait_e) ((seed >> 20) % 4), 0);
+                held[h].id = 0;
+            }
+
+            ngx_current_msec += (seed >> 25) % 64;
+        }
+    }
+
+    ngx_current_msec += 10000;
+
+    while (*(got = take_item(zone, &id, NULL))) {
+        wrong += arrived[strtoul(got + 5, NULL, 10)]++;
+        wrong += ngx_spocr_zone_outbox_done(zone, id) != NGX_OK;
+    }
+
+    for (i = 0; i < n; i++) {
+        wrong += arrived[i] != 1;
+    }
+
+    is_int(wrong, 0, "%u items arrive once each", n);
+    drain(zone);
+}
+
+
 int
 main(void)
 {
@@ -787,6 +1195,10 @@ main(void)
     test_hold();
     test_may_say();
     test_states();
+    test_outbox();
+    test_outbox_room();
+    test_outbox_killed();
+    test_outbox_model();
 
     return done_testing();
 }

@@ -190,7 +190,7 @@ sub _answer ($s, $c, @words) {
     my ($name, $nonce, $truth) = (uc $words[0], '', "+OK\r\n");
 
     if ($name eq 'FCALL' || $name eq 'FCALL_RO') {
-        $name = $words[1] =~ s/^spocr_v1_//r;
+        $name = $words[1] =~ s/^spocr_v2_//r;
         my @keys = @words[3 .. 2 + $words[2]];
         my @args = @words[3 + $words[2] .. $#words];
         $nonce = shift @args;
@@ -216,7 +216,7 @@ sub _answer ($s, $c, @words) {
 sub _function ($s, $name, $nonce, $keys, $args) {
     my $now = int time * 1000;
 
-    return "*3\r\n" . _bulk($nonce) . ":1\r\n:$now\r\n" if $name eq 'hello';
+    return "*3\r\n" . _bulk($nonce) . ":2\r\n:$now\r\n" if $name eq 'hello';
     return '*' . (1 + @$keys) . "\r\n" . _bulk($nonce) . "\$-1\r\n" x @$keys
         if $name eq 'get';
 

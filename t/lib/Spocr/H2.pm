@@ -3,6 +3,8 @@
 #
 #   my $c = Spocr::H2->new($t->port(2));
 #   my $id = $c->open('/x', key => $key);      # GET, without a body
+#   my $id = $c->open('/x', key => $key, method => 'POST', body => 'text',
+#                     headers => [name => 'value', ...]);
 #   $c->reset($id);
 #   my $r = $c->answer($id);                   # {status, body}, {reset => CODE}
 #   $c->close                                  # the connection, all at once
@@ -21,6 +23,7 @@ my %TYPE = (DATA => 0, HEADERS => 1, RST_STREAM => 3, SETTINGS => 4,
             PING => 6, GOAWAY => 7, CONTINUATION => 9);
 my ($ACK, $END_STREAM, $END_HEADERS, $PADDED) = (1, 1, 4, 8);
 my $CANCEL = 8;
+my @STATUS = (200, 204, 206, 304, 400, 404, 500);     # RFC 7541, from 8 on
 
 sub new ($class, $port) {
     my $fh = IO::Socket::INET->new(
@@ -59,10 +62,13 @@ sub open ($self, $target, %o) {                   ## no critic
     my $id = $self->{next};
     $self->{next} += 2;
     $self->{streams}{$id} = { body => '' };
-    $self->_frame(HEADERS => $END_STREAM | $END_HEADERS, $id, _headers(
-        ':method' => 'GET', ':scheme' => 'http', ':path' => $target,
-        ':authority' => 'localhost',
-        defined $o{key} ? (authorization => "Bearer $o{key}") : ()));
+    my $end = defined $o{body} ? 0 : $END_STREAM;
+    $self->_frame(HEADERS => $end | $END_HEADERS, $id, _headers(
+        ':method' => $o{method} // 'GET', ':scheme' => 'http',
+        ':path' => $target, ':authority' => 'localhost',
+        defined $o{key} ? (authorization => "Bearer $o{key}") : (),
+        @{ $o{headers} // [] }));
+    $self->_frame(DATA => $END_STREAM, $id, $o{body}) if defined $o{body};
     return $id;
 }
 
@@ -100,7 +106,7 @@ sub _take ($self) {
         die "a padded header\n" if $flags & $PADDED;
         $payload =~ s/^\x20//;                    # no table
         $stream->{status} //=
-            $payload =~ /^\x88/ ? 200
+            $payload =~ /^([\x88-\x8e])/ ? $STATUS[ord($1) - 0x88]
             : $payload =~ /^[\x08\x48]\x03(\d{3})/ ? $1
             : die "a header that begins otherwise\n";
     }

@@ -96,6 +96,7 @@ sub run (%o) {
 # One client process: {idle} and {busy} are connections by their handles.
 sub _client ($go, $ready, $o) {
     my $s = { o => $o, sent => 0, opened => 0, idle => {}, busy => {},
+              writing => {},
               select => IO::Select->new,
               got => { status => {}, labels => {}, closed => 0, aborted => 0,
                        behind => 0, ids => [] } };
@@ -118,6 +119,7 @@ sub _client ($go, $ready, $o) {
         die 'timed out: ' . keys(%{ $s->{busy} }) . " wait\n" if $now > $end;
 
         _send($s, $now) if !$over;
+        _write($s, $_) for values %{ $s->{writing} };
         _hang_up($s, $now) if $o->{abort};
         _receive($s, $_) for $s->{select}->can_read(_pause($s, $now));
     }
@@ -137,7 +139,7 @@ sub _open ($s) {
 }
 
 sub _close ($s, $c) {
-    delete $s->{$_}{ $c->{fh} } for qw(idle busy);
+    delete $s->{$_}{ $c->{fh} } for qw(idle busy writing);
     $s->{select}->remove($c->{fh});
     close $c->{fh};
 }
@@ -159,8 +161,17 @@ sub _send ($s, $now) {
         $c->{hang_up} = $o->{abort} && rand() < $o->{abort}
                         ? $now + rand(0.1) : 0;
         $s->{busy}{$key} = $c;
-        syswrite $c->{fh}, $requests->[$c->{place}];
+        $c->{out} = $requests->[$c->{place}];
+        _write($s, $c);
     }
+}
+
+# What the socket takes; the rest of a long request is sent later.
+sub _write ($s, $c) {
+    my $n = syswrite $c->{fh}, $c->{out}, 262144;
+    substr $c->{out}, 0, $n, '' if $n;
+    length $c->{out} ? $s->{writing}{ $c->{fh} } = $c
+                     : delete $s->{writing}{ $c->{fh} };
 }
 
 sub _hang_up ($s, $now) {
@@ -176,7 +187,7 @@ sub _hang_up ($s, $now) {
 # How long to wait for bytes: until something else is to be done.
 sub _pause ($s, $now) {
     my $o = $s->{o};
-    return 0.005 if $o->{abort};
+    return 0.005 if $o->{abort} || %{ $s->{writing} };
     return 0.1 if !$o->{rate} || !%{ $s->{idle} };
 
     my $next = $s->{start} + $s->{sent} / $o->{rate} - $now;
