@@ -87,7 +87,8 @@ typedef struct {
     ngx_spocr_forward_ctx_t       forward;
     ngx_spocr_auth_ctx_t          auth;
     ngx_spocr_limit_ctx_t         limit;
-    ngx_spocr_idem_ctx_t          idem;
+    ngx_spocr_idem_ctx_t         *idem;        /* request pool; NULL: its
+                                                * location has none */
     ngx_spocr_redis_wait_t        wait;
     ngx_spocr_verdict_t           verdict;     /* why a step refused */
     const ngx_spocr_error_t      *error;       /* what was answered */
@@ -140,6 +141,20 @@ void ngx_spocr_filters_init(void);
 /* The verdict stands: no "satisfy any" can overrule it now.  Once is enough. */
 void ngx_spocr_stopped(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
     ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
+
+/*
+ * ngx_spocr_steps.c: the steps in their order; the last one has no name.  A
+ * step returns NGX_OK (the next one), NGX_AGAIN (parked: the same step is
+ * called again), NGX_BUSY (likewise, when the request's body was read),
+ * NGX_DONE (the answer that it has prepared), or the status of a refusal.
+ */
+typedef struct {
+    const char   *name;
+    ngx_int_t   (*run)(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
+                       ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
+} ngx_spocr_step_t;
+
+extern const ngx_spocr_step_t  ngx_spocr_steps[];
 
 /* ngx_spocr_variables.c */
 ngx_int_t ngx_spocr_variables_add(ngx_conf_t *cf);

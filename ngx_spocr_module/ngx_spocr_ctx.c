@@ -79,7 +79,10 @@ ngx_spocr_ctx_cleanup(void *data)
 {
     ngx_spocr_ctx_t *ctx = data;
 
-    ngx_spocr_idem_release(&ctx->idem);
+    if (ctx->idem) {
+        ngx_spocr_idem_release(ctx->idem);
+    }
+
     ngx_spocr_limit_release(&ctx->limit);
     ngx_spocr_auth_release(&ctx->auth);
 }

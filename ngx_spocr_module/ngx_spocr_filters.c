@@ -71,13 +71,17 @@ ngx_spocr_header_filter(ngx_http_request_t *r)
     }
 
     if (ngx_spocr_answer_is_broken(r)) {
-        (void) ngx_spocr_idem_header(r, &ctx->idem, 1);
+
+        if (ctx->idem) {
+            (void) ngx_spocr_idem_header(r, ctx->idem, 1);
+        }
+
         return ngx_spocr_answer_broken(r, ctx);
     }
 
     /* the answer to a claimed request waits until Redis knows of it (C-29) */
 
-    if (ngx_spocr_idem_header(r, &ctx->idem, 0) == NGX_AGAIN) {
+    if (ctx->idem && ngx_spocr_idem_header(r, ctx->idem, 0) == NGX_AGAIN) {
         return NGX_OK;
     }
 
@@ -243,7 +247,9 @@ ngx_spocr_answer_headers(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
         ngx_spocr_forward_clean_answer(r);
     }
 
-    if (ngx_spocr_idem_answer_headers(r, &ctx->idem) != NGX_OK) {
+    if (ctx->idem
+        && ngx_spocr_idem_answer_headers(r, ctx->idem) != NGX_OK)
+    {
         return NGX_ERROR;
     }
 
@@ -282,11 +288,12 @@ ngx_spocr_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
     ctx = (r == r->main) ? ngx_http_get_module_ctx(r, ngx_spocr_module) : NULL;
 
-    if (ctx == NULL) {
+    if (ctx == NULL || (ctx->idem == NULL && ctx->body == NULL)) {
         return ngx_spocr_next_body_filter(r, in);
     }
 
-    rc = ngx_spocr_idem_answer_body(r, &ctx->idem, in);
+    rc = ctx->idem ? ngx_spocr_idem_answer_body(r, ctx->idem, in)
+                   : NGX_DECLINED;
 
     if (rc == NGX_ABORT) {
         ctx->broken = 1;
@@ -354,8 +361,9 @@ ngx_spocr_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 
     if (ctx
         && r == r->main
-        && ctx->idem.hash
-        && ngx_spocr_idem_body(&ctx->idem, in) != NGX_OK)
+        && ctx->idem
+        && ctx->idem->hash
+        && ngx_spocr_idem_body(ctx->idem, in) != NGX_OK)
     {
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }

@@ -283,18 +283,28 @@ ngx_int_t ngx_spocr_idem_step(ngx_http_request_t *r,
     const ngx_spocr_idem_env_t *env, ngx_spocr_idem_ctx_t *ctx,
     ngx_spocr_redis_wait_t *wait, ngx_spocr_verdict_t *verdict);
 
+/* The request goes, or is refused while it waits. */
+void ngx_spocr_idem_release(ngx_spocr_idem_ctx_t *ctx);
+
+const ngx_str_t *ngx_spocr_idem_status(ngx_spocr_idem_status_e status);
+const ngx_str_t *ngx_spocr_idem_total(ngx_uint_t total);
+
+
+/* ngx_spocr_idem_request.c */
+
+/* The Idempotency-Key, and how many there are: for idem files only. */
+ngx_table_elt_t *ngx_spocr_idem_find(ngx_http_request_t *r, ngx_uint_t *n);
+
+/* Begins ctx->hash with what is known before the body, likewise. */
+ngx_int_t ngx_spocr_idem_hash(ngx_http_request_t *r,
+    ngx_spocr_idem_ctx_t *ctx);
+
 /* The request body filter's part; NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_spocr_idem_body(ngx_spocr_idem_ctx_t *ctx, ngx_chain_t *in);
 
 /* Headers for the backend of a claimed request: NGX_OK or NGX_ERROR. */
 ngx_int_t ngx_spocr_idem_forward(ngx_http_request_t *r,
     ngx_spocr_idem_ctx_t *ctx);
-
-/* The request goes, or is refused while it waits. */
-void ngx_spocr_idem_release(ngx_spocr_idem_ctx_t *ctx);
-
-const ngx_str_t *ngx_spocr_idem_status(ngx_spocr_idem_status_e status);
-const ngx_str_t *ngx_spocr_idem_total(ngx_uint_t total);
 
 
 /* ngx_spocr_idem_claim.c: the question to Redis, for idem files only */

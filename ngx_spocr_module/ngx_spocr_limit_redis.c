@@ -91,6 +91,7 @@ ngx_spocr_limit_ask(const ngx_spocr_limit_store_t *store,
     q.request.budget = timeout - wait->used;
     q.request.lookup = 0;
     q.request.read = 0;
+    q.request.record = 0;
 
     ngx_spocr_limit_keys(&q, ngx_spocr_redis_prefix(store->redis), spec, key);
     ngx_spocr_limit_args(&q, ctx);

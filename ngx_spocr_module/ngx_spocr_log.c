@@ -61,8 +61,8 @@ ngx_spocr_log_refusal(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
         reason.len = ngx_strlen(ctx->verdict.reason);
 
     } else {
-        reason = ctx->idem.status > NGX_SPOCR_IDEM_STATUS_NEW
-                 ? *ngx_spocr_idem_status(ctx->idem.status)
+        reason = ctx->idem && ctx->idem->status > NGX_SPOCR_IDEM_STATUS_NEW
+                 ? *ngx_spocr_idem_status(ctx->idem->status)
                  : ctx->limit.status > NGX_SPOCR_LIMIT_STATUS_PASSED
                  ? *ngx_spocr_limit_status(ctx->limit.status)
                  : *ngx_spocr_auth_status(ctx->auth.status);

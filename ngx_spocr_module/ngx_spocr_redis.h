@@ -6,9 +6,9 @@
  *
  * hiredis is the codec; the connection, its timers and its TLS are nginx's.
  * Each worker has one link, and where there are records another one for them,
- * so that no limit waits behind a long answer.  Calls of one pass of the event loop leave in one
- * write; each call ends exactly once, and never from inside the function that
- * began it.  hiredis' types stay behind this header.
+ * so that no limit waits behind a long answer.  Calls of one pass of the event
+ * loop leave in one write; each call ends exactly once, and never from inside
+ * the function that began it.  hiredis' types stay behind this header.
  */
 
 #ifndef _NGX_SPOCR_REDIS_H_INCLUDED_
@@ -192,13 +192,17 @@ ngx_msec_t ngx_spocr_redis_timeout(const ngx_spocr_redis_t *redis);
 ngx_int_t ngx_spocr_redis_start(ngx_cycle_t *cycle, ngx_spocr_redis_t *redis);
 void ngx_spocr_redis_stop(ngx_spocr_redis_t *redis);
 
-/* Whether a call can be sent now (C-19); one before the first handshake can. */
+/*
+ * Whether a call can be sent now (C-19); one before the first handshake can.
+ * The second is about calls of records.
+ */
 ngx_uint_t ngx_spocr_redis_ready(const ngx_spocr_redis_t *redis);
+ngx_uint_t ngx_spocr_redis_records_ready(const ngx_spocr_redis_t *redis);
 
 /*
  * Begins a call.  NGX_AGAIN: the handler will be called, once, unless the
  * call is cancelled.  NGX_DECLINED: it will not: the link is away, the queue
- * is full, the budget is 0, or memory is out.
+ * is full, the command is too long, the budget is 0, or memory is out.
  */
 ngx_int_t ngx_spocr_redis_call(ngx_spocr_redis_t *redis,
     ngx_spocr_redis_call_t *call, const ngx_spocr_redis_request_t *request);

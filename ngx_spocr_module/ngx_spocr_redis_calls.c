@@ -15,9 +15,12 @@
 #define NGX_SPOCR_REDIS_BYTES_MAX   1048576    /* of commands in the queue */
 #define NGX_SPOCR_REDIS_FREE_MAX    256        /* entries kept for reuse */
 
-#define NGX_SPOCR_REDIS_RECORDS_MAX 1024       /* calls of records */
-#define NGX_SPOCR_REDIS_RECORD_TIME 500        /* ms */
-#define NGX_SPOCR_REDIS_RECORD_MORE 65536      /* what a command has beside */
+/* of records: a command has a few things beside, and the queue has room for
+ * two of the longest and many short ones */
+#define NGX_SPOCR_REDIS_RECORDS_MAX   1024
+#define NGX_SPOCR_REDIS_RECORD_TIME   500      /* ms */
+#define NGX_SPOCR_REDIS_RECORD_MORE   65536
+#define NGX_SPOCR_REDIS_RECORDS_BYTES 4194304
 
 
 static ngx_uint_t ngx_spocr_redis_calls_ready_now(
@@ -71,8 +74,8 @@ ngx_spocr_redis_calls_start(ngx_cycle_t *cycle, ngx_spocr_redis_t *redis,
         calls->max = NGX_SPOCR_REDIS_RECORDS_MAX;
         calls->command_max = redis->context.records
                              + NGX_SPOCR_REDIS_RECORD_MORE;
-        calls->bytes_max = 4 * (calls->command_max
-                                + NGX_SPOCR_REDIS_BYTES_MAX);
+        calls->bytes_max = redis->context.records * 2
+                           + NGX_SPOCR_REDIS_RECORDS_BYTES;
         calls->link->longest = calls->command_max;
 
     } else {
@@ -127,6 +130,13 @@ ngx_uint_t
 ngx_spocr_redis_ready(const ngx_spocr_redis_t *redis)
 {
     return ngx_spocr_redis_calls_ready_now(redis->calls);
+}
+
+
+ngx_uint_t
+ngx_spocr_redis_records_ready(const ngx_spocr_redis_t *redis)
+{
+    return ngx_spocr_redis_calls_ready_now(redis->records);
 }
 
 
@@ -244,8 +254,7 @@ static ngx_uint_t
 ngx_spocr_redis_calls_room(ngx_spocr_redis_calls_t *calls,
     const ngx_spocr_redis_request_t *request)
 {
-    if (calls->n >= calls->max || calls->bytes >= calls->bytes_max)
-    {
+    if (calls->n >= calls->max || calls->bytes >= calls->bytes_max) {
         return 0;
     }
 
@@ -308,7 +317,7 @@ ngx_spocr_redis_calls_command(ngx_spocr_redis_entry_t *entry,
 
     room = ngx_spocr_redis_codec_room(words, n, entry->calls->command_max);
 
-    if (room == 0) {
+    if (room == 0 || room > entry->calls->bytes_max - entry->calls->bytes) {
         return NGX_ERROR;
     }
 

@@ -40,11 +40,12 @@ struct ngx_spocr_redis_codec_s {
     size_t                      offsets[NGX_SPOCR_REDIS_ELEMENTS_MAX];
 
     size_t                      bulk;       /* bytes of a string */
+    size_t                      peak;       /* of the reader's buffer */
 
     const char                 *reason;
     ngx_uint_t                  skipped;    /* nested elements so far */
     unsigned                    nested:1;
-    unsigned                    grown:1;    /* the reader's buffer has */
+    unsigned                    given:1;    /* the message was, as a whole */
 };
 
 
@@ -62,7 +63,8 @@ static void *ngx_spocr_redis_on_double(const redisReadTask *task, double n,
 static void *ngx_spocr_redis_on_bool(const redisReadTask *task, int n);
 #endif
 static redisReader *ngx_spocr_redis_reader(ngx_spocr_redis_codec_t *codec);
-static void ngx_spocr_redis_shrink(ngx_spocr_redis_codec_t *codec);
+static void ngx_spocr_redis_shrink_reader(ngx_spocr_redis_codec_t *codec);
+static void ngx_spocr_redis_shrink_text(ngx_spocr_redis_codec_t *codec);
 static u_char *ngx_spocr_redis_length(u_char *p, u_char type, size_t n);
 static void ngx_spocr_redis_begin(ngx_spocr_redis_codec_t *codec);
 static void *ngx_spocr_redis_refuse(ngx_spocr_redis_codec_t *codec,
@@ -134,16 +136,18 @@ ngx_spocr_redis_reader(ngx_spocr_redis_codec_t *codec)
 }
 
 
-/* A long answer's memory is given back when nothing of another has come. */
+/*
+ * A long answer's memory is given back.  A reader that has just given a message
+ * and has nothing behind it is as good as a new one: the strings are copies.
+ */
 
 static void
-ngx_spocr_redis_shrink(ngx_spocr_redis_codec_t *codec)
+ngx_spocr_redis_shrink_reader(ngx_spocr_redis_codec_t *codec)
 {
     redisReader  *reader;
 
-    if (!codec->grown
-        || codec->reader->pos != codec->reader->len
-        || codec->reader->ridx != -1)
+    if (codec->peak <= NGX_SPOCR_REDIS_KEEP_MAX
+        || codec->reader->pos != codec->reader->len)
     {
         return;
     }
@@ -153,8 +157,36 @@ ngx_spocr_redis_shrink(ngx_spocr_redis_codec_t *codec)
     if (reader) {
         redisReaderFree(codec->reader);
         codec->reader = reader;
-        codec->grown = 0;
+        codec->peak = 0;
     }
+}
+
+
+/* The message that was given before is of no use to anybody now. */
+
+static void
+ngx_spocr_redis_shrink_text(ngx_spocr_redis_codec_t *codec)
+{
+    u_char  *text;
+
+    if (!codec->given || codec->size <= NGX_SPOCR_REDIS_KEEP_MAX) {
+        return;
+    }
+
+    text = realloc(codec->text, NGX_SPOCR_REDIS_TEXT_INITIAL);
+
+    if (text) {
+        codec->text = text;
+        codec->size = NGX_SPOCR_REDIS_TEXT_INITIAL;
+        codec->used = 0;
+    }
+}
+
+
+size_t
+ngx_spocr_redis_codec_held(const ngx_spocr_redis_codec_t *codec)
+{
+    return codec->size + codec->peak;
 }
 
 
@@ -194,9 +226,7 @@ ngx_spocr_redis_codec_feed(ngx_spocr_redis_codec_t *codec, const u_char *data,
         return NGX_ERROR;
     }
 
-    if (codec->reader->len > NGX_SPOCR_REDIS_KEEP_MAX) {
-        codec->grown = 1;
-    }
+    codec->peak = ngx_max(codec->peak, codec->reader->len);
 
     return NGX_OK;
 }
@@ -210,6 +240,8 @@ ngx_spocr_redis_codec_next(ngx_spocr_redis_codec_t *codec,
     ngx_uint_t                  i;
     redisReader                *reader;
     ngx_spocr_redis_message_t  *m;
+
+    ngx_spocr_redis_shrink_text(codec);
 
     reader = codec->reader;
 
@@ -228,8 +260,6 @@ ngx_spocr_redis_codec_next(ngx_spocr_redis_codec_t *codec,
             return NGX_ERROR;
         }
 
-        ngx_spocr_redis_shrink(codec);
-
         return NGX_AGAIN;
     }
 
@@ -245,7 +275,10 @@ ngx_spocr_redis_codec_next(ngx_spocr_redis_codec_t *codec,
         m->error.data = codec->text;
     }
 
+    codec->given = 1;
     *message = m;
+
+    ngx_spocr_redis_shrink_reader(codec);
 
     return NGX_OK;
 }
@@ -264,6 +297,8 @@ ngx_spocr_redis_codec_room(const ngx_str_t *words, ngx_uint_t n, size_t max)
     size_t      room;
     ngx_uint_t  i;
 
+    max = ngx_min(max, NGX_SPOCR_REDIS_LENGTH_MAX);
+
     if (n > NGX_SPOCR_REDIS_WORDS_MAX) {
         return 0;
     }
@@ -276,7 +311,7 @@ ngx_spocr_redis_codec_room(const ngx_str_t *words, ngx_uint_t n, size_t max)
             return 0;
         }
 
-        room += words[i].len + sizeof("$16777216\r\n\r\n") - 1;
+        room += words[i].len + sizeof("$99999999\r\n\r\n") - 1;
     }
 
     return room <= max ? room : 0;
@@ -498,18 +533,8 @@ ngx_spocr_redis_on_bool(const redisReadTask *task, int n)
 static void
 ngx_spocr_redis_begin(ngx_spocr_redis_codec_t *codec)
 {
-    u_char  *text;
-
-    if (codec->size > NGX_SPOCR_REDIS_KEEP_MAX) {
-        text = realloc(codec->text, NGX_SPOCR_REDIS_TEXT_INITIAL);
-
-        if (text) {
-            codec->text = text;
-            codec->size = NGX_SPOCR_REDIS_TEXT_INITIAL;
-        }
-    }
-
     codec->used = 0;
+    codec->given = 0;
     codec->skipped = 0;
     codec->message.error.len = 0;
     codec->message.error.data = NULL;

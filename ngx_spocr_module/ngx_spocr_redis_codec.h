@@ -25,7 +25,7 @@
 #define NGX_SPOCR_REDIS_NESTED_MAX    512
 #define NGX_SPOCR_REDIS_DEPTH_MAX     6
 
-#define NGX_SPOCR_REDIS_BULK_MAX      65536     /* unless another limit is set */
+#define NGX_SPOCR_REDIS_BULK_MAX      65536     /* unless it is set */
 #define NGX_SPOCR_REDIS_TEXT_MAX      262144    /* strings of one answer, but
                                                  * for the longest */
 #define NGX_SPOCR_REDIS_KEEP_MAX      262144    /* memory that is kept */
@@ -33,6 +33,7 @@
 
 #define NGX_SPOCR_REDIS_WORDS_MAX     99        /* of a command */
 #define NGX_SPOCR_REDIS_COMMAND_MAX   65536     /* bytes of one, usually */
+#define NGX_SPOCR_REDIS_LENGTH_MAX    99999999  /* and at most */
 
 
 typedef struct ngx_spocr_redis_codec_s  ngx_spocr_redis_codec_t;
@@ -61,7 +62,7 @@ void ngx_spocr_redis_codec_destroy(ngx_spocr_redis_codec_t *codec);
 void ngx_spocr_redis_codec_nested(ngx_spocr_redis_codec_t *codec,
     ngx_uint_t allowed);
 
-/* The longest string that is allowed from now on. */
+/* The longest string that is allowed, instead of 64 KB. */
 void ngx_spocr_redis_codec_limit(ngx_spocr_redis_codec_t *codec, size_t max);
 
 /* Bytes that have come: NGX_OK or NGX_ERROR. */
@@ -75,6 +76,9 @@ ngx_int_t ngx_spocr_redis_codec_feed(ngx_spocr_redis_codec_t *codec,
  */
 ngx_int_t ngx_spocr_redis_codec_next(ngx_spocr_redis_codec_t *codec,
     const ngx_spocr_redis_message_t **message);
+
+/* Bytes of memory that it holds for answers, at least. */
+size_t ngx_spocr_redis_codec_held(const ngx_spocr_redis_codec_t *codec);
 
 /* Why it was NGX_ERROR: a text that holds nothing of what was sent. */
 const char *ngx_spocr_redis_codec_reason(const ngx_spocr_redis_codec_t *codec);

@@ -6,9 +6,9 @@
  *
  * Layer 1, private to ngx_spocr_redis*.c.
  *
- * A worker has a link for the functions' calls, and the one that holds the
- * node's subscription has a second one, for notices.  Invariant: a link is
- * closed only by ngx_spocr_redis_link_fail() and _stop(), which are called
+ * A worker has a link for the functions' calls, where there are records another
+ * one for theirs, and the one that holds the node's subscription has one for
+ * notices.  Invariant: a link is closed only by ngx_spocr_redis_link_fail() and _stop(), which are called
  * from events of its own and never from inside a call that begins something.
  */
 
@@ -199,7 +199,9 @@ void ngx_spocr_redis_link_lend(ngx_spocr_redis_link_t *link, u_char *command,
 
 /* Room in the out buffer, which the owner's fill() may use. */
 #define ngx_spocr_redis_link_room(link)                                       \
-    ((size_t) ((link)->out + NGX_SPOCR_REDIS_OUT_SIZE - (link)->out_last))
+    ((link)->lent                                                             \
+     ? 0                                                                      \
+     : (size_t) ((link)->out + NGX_SPOCR_REDIS_OUT_SIZE - (link)->out_last))
 
 
 /* ngx_spocr_redis_link.c, for io */

@@ -144,7 +144,9 @@ ngx_spocr_status_count(ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
     } else if (ctx->stopped) {
         outcome = NGX_SPOCR_OUTCOME_REFUSED;
 
-    } else if (ctx->parked || ctx->idem.state == NGX_SPOCR_IDEM_READING) {
+    } else if (ctx->parked
+               || (ctx->idem && ctx->idem->state == NGX_SPOCR_IDEM_READING))
+    {
         outcome = NGX_SPOCR_OUTCOME_GONE;
 
     } else if (ctx->passed && ctx->auth.status == NGX_SPOCR_AUTH_OK) {
@@ -173,8 +175,9 @@ ngx_spocr_status_count(ngx_spocr_main_conf_t *smcf, ngx_spocr_loc_conf_t *slcf,
                              1);
     }
 
-    if (ctx->idem.status != NGX_SPOCR_IDEM_STATUS_NONE) {
-        ngx_spocr_zone_count(zone, NGX_SPOCR_TOTAL_IDEM + ctx->idem.status, 1);
+    if (ctx->idem && ctx->idem->status != NGX_SPOCR_IDEM_STATUS_NONE) {
+        ngx_spocr_zone_count(zone, NGX_SPOCR_TOTAL_IDEM + ctx->idem->status,
+                             1);
     }
 
     if (ctx->error) {

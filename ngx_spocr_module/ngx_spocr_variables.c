@@ -180,11 +180,13 @@ ngx_spocr_variable(ngx_http_request_t *r, ngx_http_variable_value_t *v,
                                          (uint64_t) ctx->verdict.retry_after);
 
     case NGX_SPOCR_VAR_IDEM_STATUS:
-        return ngx_spocr_variable_text(v,
-                                     ngx_spocr_idem_status(ctx->idem.status));
+        return ngx_spocr_variable_text(v, ngx_spocr_idem_status(
+                   ctx->idem ? ctx->idem->status
+                             : ctx->passed ? NGX_SPOCR_IDEM_STATUS_OFF
+                                           : NGX_SPOCR_IDEM_STATUS_NONE));
 
     case NGX_SPOCR_VAR_ORIGINAL_REQUEST_ID:
-        return ngx_spocr_variable_original(v, &ctx->idem);
+        return ngx_spocr_variable_original(v, ctx->idem);
 
     case NGX_SPOCR_VAR_REDIS_TIME:
 
@@ -208,6 +210,11 @@ ngx_spocr_variable_original(ngx_http_variable_value_t *v,
     const ngx_spocr_idem_ctx_t *idem)
 {
     ngx_str_t  id;
+
+    if (idem == NULL) {
+        v->not_found = 1;
+        return NGX_OK;
+    }
 
     if (idem->record) {
         return ngx_spocr_variable_text(v, &idem->record->request_id);

@@ -1,9 +1,10 @@
 
 /*
  * Parked requests: the access handler parks one when a step has to wait for
- * Redis, or for the request's body, and the end of the wait wakes it.  Invariant: a request is woken
- * from an event, never from inside its own step; one that has gone is not
- * woken, for its context's cleanup has ended its waits.
+ * Redis, or for the request's body, and the end of the wait wakes it.
+ * Invariant: a request is woken from an event, never from inside its own step;
+ * one that has gone is not woken, for its context's cleanup has ended its
+ * waits.
  */
 
 
@@ -55,7 +56,10 @@ ngx_spocr_park(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
 static ngx_int_t
 ngx_spocr_give_up(ngx_spocr_ctx_t *ctx, ngx_int_t status)
 {
-    ngx_spocr_idem_release(&ctx->idem);
+    if (ctx->idem) {
+        ngx_spocr_idem_release(ctx->idem);
+    }
+
     ngx_spocr_limit_release(&ctx->limit);
 
     if (ctx->auth.key == NULL) {
@@ -102,7 +106,7 @@ ngx_spocr_read_body(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
 {
     ngx_int_t  rc;
 
-    if (ctx->idem.state == NGX_SPOCR_IDEM_READING) {
+    if (ctx->idem->state == NGX_SPOCR_IDEM_READING) {
 
         /* some event of the client's: nginx reads on */
 
@@ -115,7 +119,7 @@ ngx_spocr_read_body(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
-    ctx->idem.state = NGX_SPOCR_IDEM_READING;
+    ctx->idem->state = NGX_SPOCR_IDEM_READING;
 
     rc = ngx_http_read_client_request_body(r, ngx_spocr_body_handler);
 
@@ -136,8 +140,8 @@ ngx_spocr_body_handler(ngx_http_request_t *r)
 
     ctx = ngx_spocr_ctx(r, 0);
 
-    if (ctx) {
-        ctx->idem.state = NGX_SPOCR_IDEM_CLAIM;
+    if (ctx && ctx->idem) {
+        ctx->idem->state = NGX_SPOCR_IDEM_CLAIM;
     }
 
     r->preserve_body = 1;

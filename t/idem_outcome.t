@@ -57,7 +57,11 @@ http {
             proxy_pass http://%%BACKEND%%;
         }
         location /nobody { proxy_pass http://127.0.0.1:$nobody_port; }
-        location = /teapot { internal; root %%DIR%%; try_files /keys.json =404; }
+        location = /teapot {
+            internal;
+            root %%DIR%%;
+            try_files /keys.json =404;
+        }
     }
 }
 EOC

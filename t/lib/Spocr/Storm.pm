@@ -57,7 +57,8 @@ sub new ($class, %o) {
     my $t = Spocr::Test->new;
     my $self = bless {
         test => $t, delay => 0.01, sizes => [0], copies => 8, keys => 100,
-        lease => '30s', wait => '30s', timeout => '20s', odd => 0, %o, labels => {},
+        lease => '30s', wait => '30s', timeout => '20s', odd => 0, %o,
+        labels => {},
     }, $class;
 
     $t->redis(%{ $o{redis} }) if $o{redis};
