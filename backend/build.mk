@@ -6,7 +6,7 @@ CC     ?= cc
 CFLAGS ?= -O2 -g
 WARN   ?= -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion -Werror
 
-BE_PKGS   := tesseract lept libmicrohttpd libcurl jansson
+BE_PKGS   := tesseract lept libmicrohttpd libcurl jansson libcrypto
 BE_CFLAGS  = -std=c11 -D_GNU_SOURCE -pthread \
              $(patsubst -I%,-isystem %,$(shell pkg-config --cflags-only-I \
              $(BE_PKGS)))
@@ -17,7 +17,7 @@ BE_PURE   := address base64 buf fault geometry imghead layout lexicon match \
              page request rules rules_field rules_party rules_plain \
              rules_table rules_total scan scan_date schema text
 BE_REST   := analyze answer api fetch frame helper http main ocr_tesseract \
-             options picture pool sandbox straighten
+             options picture pool sandbox signature straighten
 
 BE_PURE_O := $(BE_PURE:%=$(B)/backend/%.o)
 BE_REST_O := $(BE_REST:%=$(B)/backend/%.o)

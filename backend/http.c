@@ -48,6 +48,8 @@ struct be_http_s {
 
 typedef struct {
     be_http_t   *http;
+    char        *target;            /* as in the request line */
+    int          begun;             /* its header was read */
     be_route_e   route;
     int          counted;           /* holds a place in "running" */
     uint64_t     started;
@@ -111,6 +113,21 @@ be_header(struct MHD_Connection *c, const char *name, const char *chars)
 }
 
 
+/* The same as it is signed: "" where there is none, -1 where there are two. */
+
+static int
+be_header_signed(struct MHD_Connection *c, const char *name,
+    const char **value)
+{
+    be_header_t  h = { name, NULL, 0 };
+
+    MHD_get_connection_values(c, MHD_HEADER_KIND, be_header_one, &h);
+    *value = h.value ? h.value : "";
+
+    return h.n > 1 ? -1 : 0;
+}
+
+
 #define BE_ID_CHARS                                                           \
     "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
 
@@ -156,6 +173,44 @@ be_is_json(const char *type)
 }
 
 
+/* 0, or -1 and the refusal: the gateway has not signed it. */
+
+static int
+be_call_signature(be_call_t *call, struct MHD_Connection *c,
+    const char *method)
+{
+    const char          *value, *wrong = "wrong";
+    be_signed_t          what = { .method = method, .target = call->target };
+    const be_secrets_t  *secrets = call->http->conf.secrets;
+
+    if (secrets->n == 0) {
+        return 0;
+    }
+
+    if (be_header_signed(c, "X-Spocr-Signature", &value) == 0
+        && be_header_signed(c, "X-Request-Id", &what.request_id) == 0
+        && be_header_signed(c, "X-Spocr-Uid", &what.uid) == 0
+        && be_header_signed(c, "X-Spocr-Key-Id", &what.key_id) == 0)
+    {
+        wrong = be_signature_wrong(secrets, &what, value, time(NULL));
+    }
+
+    if (wrong == NULL) {
+        return 0;
+    }
+
+    /* whoever it says it is, it may be anybody: not for the log */
+
+    call->uid[0] = '\0';
+    call->key[0] = '\0';
+
+    be_fault(&call->fault, 403, "The request was not signed by the gateway");
+    call->fault.details = json_pack("{s:s}", "reason", wrong);
+
+    return -1;
+}
+
+
 /* Everything that can be said of a request before its body. */
 
 static int
@@ -169,12 +224,18 @@ be_call_check(be_call_t *call, struct MHD_Connection *c, const char *url,
     if (strcmp(url, "/health") == 0) {
         call->route = BE_ROUTE_HEALTH;
 
-        if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0) {
-            call->allow = "GET, HEAD";
-            return be_fault(f, 405, "Method not allowed");
+        if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) {
+            return 0;
         }
+    }
 
-        return 0;
+    if (be_call_signature(call, c, method) != 0) {
+        return -1;
+    }
+
+    if (call->route == BE_ROUTE_HEALTH) {
+        call->allow = "GET, HEAD";
+        return be_fault(f, 405, "Method not allowed");
     }
 
     if (strcmp(url, "/ocr/fields") != 0) {
@@ -369,6 +430,32 @@ be_call_body(be_call_t *call, const char *data, size_t *len)
 }
 
 
+/* A request begins: later its target is known without the query only. */
+
+static void *
+be_http_target(void *data, const char *target, struct MHD_Connection *c)
+{
+    be_call_t  *call;
+
+    (void) c;
+
+    call = calloc(1, sizeof(be_call_t));
+    if (call == NULL) {
+        return NULL;
+    }
+
+    call->http = data;
+    call->target = strdup(target);
+
+    if (call->target == NULL) {
+        free(call);
+        return NULL;
+    }
+
+    return call;
+}
+
+
 static enum MHD_Result
 be_http_handler(void *data, struct MHD_Connection *c, const char *url,
     const char *method, const char *version, const char *body, size_t *len,
@@ -377,20 +464,19 @@ be_http_handler(void *data, struct MHD_Connection *c, const char *url,
     const char  *s;
     be_call_t   *call = *state;
 
+    (void) data;
     (void) version;
 
-    if (call != NULL) {
-        return *len ? be_call_body(call, body, len)
-                    : be_call_answer(call, c, method);
-    }
-
-    call = calloc(1, sizeof(be_call_t));
     if (call == NULL) {
         return MHD_NO;
     }
 
-    *state = call;
-    call->http = data;
+    if (call->begun) {
+        return *len ? be_call_body(call, body, len)
+                    : be_call_answer(call, c, method);
+    }
+
+    call->begun = 1;
     call->started = be_now_ms();
     be_call_identity(call, c);
     be_call_patience(c, BE_PAUSE_S);
@@ -436,6 +522,7 @@ be_http_completed(void *data, struct MHD_Connection *c, void **state,
 
     be_fault_free(&call->fault);
     be_buf_free(&call->body);
+    free(call->target);
     free(call);
     *state = NULL;
 }
@@ -460,6 +547,7 @@ be_http_start(const be_http_conf_t *conf)
         MHD_OPTION_LISTEN_SOCKET, (MHD_socket) conf->listen_fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned) BE_CONNECTIONS,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) BE_IDLE_S,
+        MHD_OPTION_URI_LOG_CALLBACK, be_http_target, h,
         MHD_OPTION_NOTIFY_COMPLETED, be_http_completed, h,
         MHD_OPTION_END);
 

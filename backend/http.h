@@ -2,16 +2,18 @@
 #define BE_HTTP_H
 
 #include "pool.h"
+#include "signature.h"
 
 #define BE_VERSION  "0.1.0"
 
 typedef struct {
-    int          listen_fd;
-    int          queue;          /* calls under way or waiting, at most */
-    int          timeout;        /* seconds, from the body to the answer */
-    be_pool_t   *ocr;
-    be_pool_t   *fetch;
-    json_t      *allowed;        /* URL hosts, ["host:port", ...] */
+    int                  listen_fd;
+    int                  queue;      /* calls under way or waiting, at most */
+    int                  timeout;    /* seconds, from the body to the answer */
+    be_pool_t           *ocr;
+    be_pool_t           *fetch;
+    json_t              *allowed;    /* URL hosts, ["host:port", ...] */
+    const be_secrets_t  *secrets;    /* who has one is the gateway */
 } be_http_conf_t;
 
 typedef struct be_http_s  be_http_t;

@@ -14,6 +14,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <openssl/crypto.h>
+
 #include "helper.h"
 #include "http.h"
 #include "options.h"
@@ -128,6 +130,7 @@ be_run(const be_options_t *o)
     conf.queue = o->queue;
     conf.timeout = o->timeout;
     conf.allowed = o->allowed;
+    conf.secrets = &o->secrets;
     conf.ocr = be_pool_create(BE_ROLE_OCR, o->workers);
     conf.fetch = be_pool_create(BE_ROLE_FETCH, o->fetchers);
 
@@ -193,6 +196,7 @@ main(int argc, char **argv)
     }
 
     json_decref(o.allowed);
+    OPENSSL_cleanse(&o.secrets, sizeof(o.secrets));
 
     return rc;
 }

@@ -1,7 +1,8 @@
 /*
  * The command line, and the socket that it asks for.  Called by main.c.
- * Invariant: nothing but loopback and unix sockets is ever listened on: the
- * backend believes what the gateway says of its clients.
+ * Invariant: without a secret of the gateway nothing but loopback and unix
+ * sockets is ever listened on: the backend believes what the gateway says of
+ * its clients.
  */
 
 #include <arpa/inet.h>
@@ -27,7 +28,8 @@ static const char  be_usage[] =
 "Reads invoices and receipts from images: POST /ocr/fields, GET /health.\n"
 "\n"
 "  --listen ADDRESS        unix:PATH, 127.0.0.1:PORT or [::1]:PORT; port 0\n"
-"                          takes a free one (default 127.0.0.1:8090)\n"
+"                          takes a free one (default 127.0.0.1:8090); other\n"
+"                          addresses only with --gateway-secret-file\n"
 "  --socket-mode MODE      permissions of the unix socket (default 0660)\n"
 "  --workers N             OCR processes (default: one for each processor)\n"
 "  --queue N               calls under way and waiting, at most; the next\n"
@@ -37,10 +39,14 @@ static const char  be_usage[] =
 "  --allow-url-host HOST:PORT\n"
 "                          fetch images from this host even if it is not on\n"
 "                          the public internet; may be repeated\n"
+"  --gateway-secret-file PATH\n"
+"                          refuse what the gateway has not signed with one of\n"
+"                          the secrets in this file; all but GET /health\n"
 "  --help, --version\n"
 "\n"
-"It listens on loopback and unix sockets only, and trusts the X-Spocr-Uid,\n"
-"X-Spocr-Key-Id and X-Request-Id of the gateway in front of it.\n"
+"It trusts the X-Spocr-Uid, X-Spocr-Key-Id and X-Request-Id of the gateway in\n"
+"front of it, and so listens on loopback and unix sockets only, where it is\n"
+"not given the gateway's secret.\n"
 "SIGTERM and SIGINT end it once the running calls are answered.\n";
 
 
@@ -121,6 +127,7 @@ be_options(int argc, char **argv, be_options_t *o)
         { "queue", required_argument, NULL, 'q' },
         { "timeout", required_argument, NULL, 't' },
         { "allow-url-host", required_argument, NULL, 'a' },
+        { "gateway-secret-file", required_argument, NULL, 's' },
         { "help", no_argument, NULL, 'h' },
         { "version", no_argument, NULL, 'v' },
         { NULL, 0, NULL, 0 }
@@ -159,6 +166,9 @@ be_options(int argc, char **argv, be_options_t *o)
             break;
         case 'a':
             rc = be_allow_host(o, optarg);
+            break;
+        case 's':
+            rc = be_secrets_read(&o->secrets, optarg);
             break;
         case 'h':
             fputs(be_usage, stdout);
@@ -261,11 +271,30 @@ be_listen_unix(const be_options_t *o, const char *path)
 }
 
 
+/* "[address]"; 0, or -1 where it is none */
+
 static int
-be_tcp_address(const char *s, struct sockaddr_storage *ss, socklen_t *len)
+be_tcp_address6(char *host, struct in6_addr *addr)
 {
-    int                   port;
+    size_t  len = strlen(host);
+
+    if (len < 2 || host[0] != '[' || host[len - 1] != ']') {
+        return -1;
+    }
+
+    host[len - 1] = '\0';
+
+    return inet_pton(AF_INET6, host + 1, addr) == 1 ? 0 : -1;
+}
+
+
+static int
+be_tcp_address(const be_options_t *o, struct sockaddr_storage *ss,
+    socklen_t *len)
+{
+    int                   port, local;
     char                  host[160], *colon;
+    const char           *s = o->listen;
     struct sockaddr_in   *in = (struct sockaddr_in *) ss;
     struct sockaddr_in6  *in6 = (struct sockaddr_in6 *) ss;
 
@@ -285,28 +314,35 @@ be_tcp_address(const char *s, struct sockaddr_storage *ss, socklen_t *len)
         return -1;
     }
 
-    if (strcmp(host, "[::1]") == 0) {
+    if (strcmp(host, "localhost") == 0) {
+        snprintf(host, sizeof(host), "127.0.0.1");
+    }
+
+    if (inet_pton(AF_INET, host, &in->sin_addr) == 1) {
+        in->sin_family = AF_INET;
+        in->sin_port = htons((uint16_t) port);
+        *len = sizeof(*in);
+        local = ntohl(in->sin_addr.s_addr) >> 24 == 127;
+
+    } else if (be_tcp_address6(host, &in6->sin6_addr) == 0) {
         in6->sin6_family = AF_INET6;
-        in6->sin6_addr = in6addr_loopback;
         in6->sin6_port = htons((uint16_t) port);
         *len = sizeof(*in6);
-        return 0;
+        local = IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
+
+    } else if (o->secrets.n) {
+        fprintf(stderr, "spocr-backend: --listen must have an address such as"
+                " 192.0.2.1 or [2001:db8::1], not \"%s\"\n", s);
+        return -1;
+
+    } else {
+        local = 0;
     }
 
-    in->sin_family = AF_INET;
-    in->sin_port = htons((uint16_t) port);
-    *len = sizeof(*in);
-
-    if (strcmp(host, "localhost") == 0) {
-        in->sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-        return 0;
-    }
-
-    if (inet_pton(AF_INET, host, &in->sin_addr) != 1
-        || ntohl(in->sin_addr.s_addr) >> 24 != 127)
-    {
+    if (!local && o->secrets.n == 0) {
         fprintf(stderr, "spocr-backend: it listens on loopback (127.0.0.1,"
-                " [::1]) and unix sockets only, not on \"%s\"\n", s);
+                " [::1]) and unix sockets only, not on \"%s\", where there is"
+                " no --gateway-secret-file\n", s);
         return -1;
     }
 
@@ -327,7 +363,7 @@ be_listen(const be_options_t *o, char *bound, size_t size)
         return be_listen_unix(o, o->listen + 5);
     }
 
-    if (be_tcp_address(o->listen, &ss, &len) != 0) {
+    if (be_tcp_address(o, &ss, &len) != 0) {
         return -1;
     }
 

@@ -123,6 +123,9 @@ my %healthy = (
     'auth_total{status="UNKNOWN"}' => '0+90x130',
     'auth_total{status="EXPIRED"}' => '0x130',
     'key_records_total{result="bad"}' => '1x130',
+    'idempotency_outbox_total{result="kept"}' => '0+1x130',
+    'idempotency_outbox_total{result="dropped"}' => '2x130',
+    'idempotency_claims_total{end="bad_record"}' => '1x130',
     'redis_workers{state="ready"}' => '2x130',
     'redis_workers{state="away"}' => '0x130',
     'redis_subscribed' => '1x130',
@@ -148,6 +151,10 @@ my %ill = (
     SpocrKeysGuessed => { 'auth_total{status="UNKNOWN"}' =>
                               '0+90x80 7200+900x60' },
     SpocrKeysExpired => { 'auth_total{status="EXPIRED"}' => '0x80 0+5x60' },
+    SpocrOutboxDropped => { 'idempotency_outbox_total{result="dropped"}' =>
+                                '2x80 2+1x60' },
+    SpocrIdempotencyBadRecord => {
+        'idempotency_claims_total{end="bad_record"}' => '1x80 1+1x60' },
     SpocrRedisAway => { 'redis_workers{state="away"}' => '0x80 1x60',
                         'redis_workers{state="ready"}' => '2x80 1x60' },
     SpocrFallback => { 'limit_source_total{source="fallback"}' =>

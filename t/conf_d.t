@@ -16,7 +16,9 @@ $t->certificate('api', 'api.example.com');
 $t->backend;
 my $redis = $t->redis(unix => 1, tls => 1);
 $t->file('redis-password', "of the gateway\n");
-chmod 0600, "$dir/redis-password";
+$t->file('secret', ('0123456789abcdef' x 4) . "\n");
+$t->file('upstream-secret', ('fedcba9876543210' x 4) . "\n");
+chmod 0600, map { "$dir/$_" } qw(redis-password secret upstream-secret);
 
 sub slurp ($path) {
     open my $in, '<:raw', $path or die "$path: $!\n";
@@ -54,6 +56,15 @@ sub deploy () {
         for @files, 'openapi.json';
 }
 
+# The text of spocr.conf with lines that it offers in comments.
+sub uncommented ($text, @lines) {
+    for my $line (@lines) {
+        $text =~ s/^( *)# \Q$line\E$/$1$line/m
+            or fail "spocr.conf offers: $line";
+    }
+    return $text;
+}
+
 sub page ($http) {
     return "# the API: %%PORT_1%%\n%%MAIN%%\nevents {}\n"
            . "http { %%HTTP%%\n$http\n}\n";
@@ -65,6 +76,11 @@ deploy();
 $t->file('spocr/elsewhere.conf',
     slurp("$dir/spocr/spocr.conf") =~ s/^spocr_keys .*//mr);
 
+# As idempotency.conf says: it needs Redis and a secret.
+$t->file('spocr/with-redis.conf', uncommented(slurp("$dir/spocr/spocr.conf"),
+    'spocr_redis unix:' . $redis->path . ';',
+    "spocr_secret_file $dir/secret;"));
+
 # Each file in the context that it names, beside spocr.conf, which gives the
 # others what they need and includes http.conf itself.
 
@@ -74,14 +90,16 @@ for my $file (@files) {
 
     $lines = "location / { proxy_pass http://spocr_read; $lines }"
         if $context eq 'location';
-    $lines = "spocr on; $lines"           # it stands behind api.conf
-        if $file eq 'storage.conf';
+    $lines = "spocr on; $lines"           # they stand behind api.conf
+        if $file =~ /^(?:storage|idempotency)\.conf$/;
     $lines = "server { listen 127.0.0.1:%%PORT_5%%; $lines }"
         if $context ne 'http';
     $lines = "include spocr/elsewhere.conf; $lines"
         if $file eq 'examples/fleet.conf';
+    $lines = "include spocr/with-redis.conf; $lines"
+        if $file eq 'idempotency.conf';
     $lines = "include spocr/spocr.conf; $lines"
-        if $file !~ /^(?:spocr|http|examples\/fleet)\.conf$/;
+        if $file !~ /^(?:spocr|http|idempotency|examples\/fleet)\.conf$/;
 
     my ($exit, $out) = $t->config_test(page(
         $file eq 'http.conf' ? "spocr_keys file=$dir/keys.json;"
@@ -90,20 +108,14 @@ for my $file (@files) {
 
     # "http2 on", which nginx 1.25.1 would have instead, is an error before it
     $out =~ s/.*\[warn\] .*"listen \.\.\. http2" directive is deprecated.*//g;
+    $out =~ s/.*\[notice\] .*"proxy_ignore_client_abort" and its like.*//g
+        if $file eq 'idempotency.conf';                            # C-31
     unlike $out, qr/\[\w+\]/, "$file: no warning";
 }
 
 # All of it, with what is commented out and the examples.
 
 my $site = slurp("$dir/spocr/spocr.conf");
-
-sub uncommented ($text, @lines) {
-    for my $line (@lines) {
-        $text =~ s/^( *)# \Q$line\E$/$1$line/m
-            or fail "spocr.conf offers: $line";
-    }
-    return $text;
-}
 
 $t->start(page('include spocr/spocr.conf;'));
 
@@ -191,7 +203,10 @@ unlike join('', map { $t->log($_) } qw(spocr-access.log spocr-error.log)),
 
 # the parts that a site switches on
 $t->file('spocr/spocr.conf', uncommented($site,
-    'include spocr/storage.conf;', 'spocr_cors_origin $spocr_cors;',
+    'include spocr/storage.conf;', 'include spocr/idempotency.conf;',
+    "spocr_secret_file $dir/secret;",
+    "spocr_upstream_secret_file $dir/upstream-secret;",
+    'spocr_cors_origin $spocr_cors;',
     'spocr_redis unix:' . $redis->path . ';',
     'spocr_limit_on_error local nodes=3;'));
 ok $t->reload(page('include spocr/spocr.conf;'
@@ -213,6 +228,30 @@ is_error $t->post('/upload', key => $t->key('read')), 403,
 # C-16
 ok $t->wait_log(qr/"limit_source":"redis".*"redis_seconds":"0\.\d{3}"/,
     'spocr-access.log'), 'Redis counts';
+
+# C-22: an upload that is repeated runs once, and so does what else is executed
+sub repeated ($path, $key) {
+    return $t->post($path, key => $t->key('all'), body => 'a',
+                    headers => ['Idempotency-Key' => $key]);
+}
+
+for my $path ('/upload', '/create', '/ocr/fields') {
+    my @r = map { repeated($path, "once$path") } 1 .. 2;
+    is join(' ', map { $_->status } @r), '200 200', "$path twice";
+    is $r[1]->header('X-Idempotent-Replay'), 'true', '  a replay';
+    is $r[1]->body, $r[0]->body, '  of the same answer';
+    my %seen = map { lc $_->[0] => $_->[1] } @{ $r[0]->json->{headers} };
+    like $seen{'x-spocr-signature'}, qr/^t=\d+,v1=[0-9a-f]{64}$/,
+        '  signed for the backend';                                # C-42
+}
+is_error repeated('/nothing', 'n'), 404, 'not_found',
+    'what does not exist is not claimed';
+is $t->get('/openapi.json')->status, 200, 'and what is open stays open';
+
+# the log tells which request was repeated
+ok $t->wait_log(
+    qr/"idempotency":"REPLAY","original_request_id":"req_[0-9a-f]{32}"/,
+    'spocr-access.log'), 'a replay in the log';
 
 # no idle connection to the ingest backend is ever used again
 isnt $t->post('/upload', %key)->json->{connection},

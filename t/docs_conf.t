@@ -38,7 +38,8 @@ for my $path ('README.md', glob 'docs/*.md') {
                     $text =~ /^```(?:sh)?\n(.*?)^```/gms;
 
     for (map { /^[^#]*?\b(spocrctl [a-z][^#)<>]*)/ ? $1 : () } @lines) {
-        my ($command) = /^spocrctl ((?:key|tenant|plan|redis) \w+|\w+)/;
+        my ($command) =
+            /^spocrctl ((?:key|tenant|plan|redis|idempotency) \w+|\w+)/;
         like $help, qr/^  \Q$command\E /m, "$path: $command";
 
         my $options = `build/spocrctl $command --help`;

@@ -15,11 +15,12 @@ my $dir = 'ngx_spocr_module';
 my $module = join q(), map { slurp("$dir/ngx_spocr_$_.c") } qw(module conf);
 my $limit = join '', map { slurp("$dir/ngx_spocr_limit$_") }
             '.h', '.c', '_conf.c';
+my $idem = slurp("$dir/ngx_spocr_idem_conf.c");
 
 # -- what the code says
 
 my ($table) = $module =~ /^static ngx_command_t .*?\{\n(.*?)^\};/ms;
-my (%code, @order);
+my (%code, @order, %said);
 
 for my $row ($table =~ /\{ (ngx_string\("spocr\w*"\),.*?) \}/gs) {
     my ($name, $flags) = $row =~ /^ngx_string\("(\w+)"\),\s*(\S+),/;
@@ -31,7 +32,8 @@ for my $row ($table =~ /\{ (ngx_string\("spocr\w*"\),.*?) \}/gs) {
         } ['MAIN', 'http'], ['SRV', 'server'], ['LOC', 'location']),
         args => join('|', map { $flag{"NGX_CONF_$_"} ? $_ : () }
                               qw(FLAG NOARGS TAKE1 TAKE12 TAKE1234 1MORE)),
-        field => $row =~ /offsetof\(ngx_spocr_loc_conf_t,\s*([\w.]+)\)/
+        field => $row =~ /offsetof\(ngx_spocr_(?:loc|main)_conf_t,
+                                   \s*([\w.]+)\)/x
                  ? "$1" : '',
         enum => $row =~ /&(\w+)/ ? "$1" : '',
     };
@@ -41,17 +43,33 @@ cmp_ok scalar @order, '>', 15, 'the directive table is found';
 
 # the words of an enumeration, in its order, each with its constant
 sub enumeration ($name) {
-    my ($rows) = ($module . $limit) =~
+    my ($rows) = ($module . $limit . $idem) =~
         /^(?:static )?ngx_conf_enum_t\s+\Q$name\E\[\] = \{\n(.*?)^\};/ms;
     return $rows =~ /\{ ngx_string\("(\w+)"\), (\w+) \}/g;
 }
 
 # what a merge falls back to
 sub fallback ($field) {
+    my $code = $field =~ s/^idem\.// ? $idem : $module . $limit;
     $field =~ s/^limit\.//;
-    my ($value) = ($module . $limit) =~
-        /ngx_conf_merge_\w+\(conf->\Q$field\E, prev->\Q$field\E,\s*(\S+?)\)/;
+    my ($value) = $code =~
+        /ngx_conf_merge_\w+\(conf->\Q$field\E, prev->\Q$field\E,\s*([^;]+)\);/;
     return $value;
+}
+
+# a time or a size of the page, and a product of the code, as a number
+my %unit = (ms => 1, s => 1000, m => 60_000, h => 3_600_000);
+my %size = (k => 1024, m => 1024 ** 2);
+
+sub amount ($text, $units) {
+    my ($n, $unit) = $text =~ /^(\d+)([a-z]*)$/ or return $text;
+    return $n * ($unit eq '' ? 1 : $units->{$unit});
+}
+
+sub product ($text) {
+    my $n = 1;
+    $n *= $_ for $text =~ /\d+/g;
+    return $n;
 }
 
 sub default_of ($name, $c) {
@@ -63,6 +81,21 @@ sub default_of ($name, $c) {
         my %word = reverse enumeration($c->{enum});
         my $value = fallback($c->{field});
         return "$name $word{$value};" if $word{$value};
+    }
+    if ($name =~ /_idempotency_(?:ttl|lease|wait|max_body|budget)$/) {
+        my $value = product(fallback($c->{field}));
+        my $units = $name =~ /_(?:ttl|lease|wait)$/ ? \%unit : \%size;
+        my ($said) = $said{$name}{default} =~ /^$name (\w+);$/;
+        return amount($said, $units) == $value ? "$name $said;"
+                                               : "$name $value;";
+    }
+    if ($name eq 'spocr_idempotency_capture_limit') {
+        my ($value) = $idem =~ /#define NGX_SPOCR_IDEM_CAPTURE_LIMIT\s+(.*)/;
+        return sprintf '%s %dm;', $name, product($value) / $size{m};
+    }
+    if ($name eq 'spocr_idempotency_store_header') {
+        my ($names) = $idem =~ /ngx_spocr_idem_stored\[\] = \{\n(.*?)^\};/ms;
+        return "$name @{[$names =~ /ngx_string\(\"([\w-]+)\"\)/g]};";
     }
     if ($name eq 'spocr_limit_store') {
         my ($with, $without) = map { lc } $module =~
@@ -87,7 +120,7 @@ sub default_of ($name, $c) {
 # -- what the page says
 
 my ($part) = $doc =~ /^## Directives\n(.*?)^## /ms;
-my (%said, @sections);
+my @sections;
 
 while ($part =~ /^### (\w+)\n\n```\n(Syntax: .*?)```\n/gms) {
     my ($name, $head) = ($1, $2);
@@ -140,10 +173,12 @@ for my $name (sort @order) {
     my $default = $said{$name}{default} // '';
     next if $default !~ /;$/;
 
+    my $http = $code{$name}{context} eq 'http' ? $default : '';
+    my $server = $http ? '' : $default;
     my ($exit, $out) = $t->config_test(<<"EOF");
 %%MAIN%%
 events {}
-http { %%HTTP%% server { listen 127.0.0.1:%%PORT_1%%; $default } }
+http { %%HTTP%% $http server { listen 127.0.0.1:%%PORT_1%%; $server } }
 EOF
     is $exit, 0, "$name: its default can be written" or diag $out;
 }

@@ -14,9 +14,13 @@ sub slurp ($path) {
 my $registry = slurp('ngx_spocr_module/ngx_spocr_error.c');
 my (@rows, %row);
 
-while ($registry =~ /ngx_spocr_error_row\("(\w+)",\s*"([^"]+)",\s*(\d+)/g) {
-    push @rows, $1;
-    $row{$1} = { message => $2, status => $3 };
+while ($registry =~ /ngx_spocr_error_row\("(\w+)",
+                     \s*((?:"[^"]+"\s*)+),\s*(\d+)/gx)
+{
+    my ($code, $text, $status) = ($1, $2, $3);
+    push @rows, $code;
+    $row{$code} = { message => join('', $text =~ /"([^"]+)"/g),
+                    status => $status };
 }
 cmp_ok scalar @rows, '>', 15, 'the registry is found';
 
@@ -40,7 +44,8 @@ for my $code (@rows) {
        "$code: its example's message";
     like $example->{error}{requestId}, qr/^req_[0-9a-f]{32}$/,
         "$code: its example's id";
-    is exists $example->{details}, $code =~ /^rate_limited$|^service_un/,
+    is exists $example->{details},
+       $code =~ /^rate_limited$|^service_un/ || $row{$code}{status} == 409,
        "$code: details where there are any";
     like $entry, qr/^\*\*Cause\.\*\* /m, "$code: a cause";
     like $entry, qr/^\*\*What the client should do\.\*\* /m,

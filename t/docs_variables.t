@@ -38,7 +38,9 @@ for (['$spocr_auth_status', 'ngx_spocr_auth.c', 'ngx_spocr_auth_statuses'],
      ['$spocr_limit_status', 'ngx_spocr_limit.c',
       'ngx_spocr_limit_statuses'],
      ['$spocr_limit_source', 'ngx_spocr_limit.c',
-      'ngx_spocr_limit_sources'])
+      'ngx_spocr_limit_sources'],
+     ['$spocr_idempotency_status', 'ngx_spocr_idem.c',
+      'ngx_spocr_idem_statuses'])
 {
     my ($variable, $file, $array) = @$_;
     my @values = statuses($file, $array);
@@ -67,7 +69,7 @@ is join(' ', sort(names('`spocr_status json` shows'))),
 
 # and so has what they hold
 for my $member (qw(requests redis_calls redis_links key_lookups key_records
-                   redis_workers))
+                   idempotency_claims idempotency_outbox redis_workers))
 {
     my ($row) = $page =~ /^\| `$member` \| (.*)/m;
     is join(' ', sort(($row // '') =~ /`(\w+)`/g)),

@@ -23,7 +23,7 @@ is_deeply [sort @{ $doc->{components}{schemas}{GatewayErrorCode}{enum} }],
     [sort @rows], 'the codes of the gateway are those of its registry';
 
 my %status = $registry =~
-    /ngx_spocr_error_row\("(\w+)",\s*"[^"]*",\s*(\d+)/g;
+    /ngx_spocr_error_row\("(\w+)",\s*(?:"[^"]*"\s*)+,\s*(\d+)/g;
 
 for my $code (sort keys %status) {
     my @named = grep {

@@ -122,7 +122,7 @@ nothing_left('--check');
 # in the foreground
 
 # The printed lines, one after the other, each as a shell has it.
-sub follow () {
+sub follow ($redis) {
     my @lines = slurp("$dir/out") =~ m{^  ((?:curl |for |/).*)$}mg;
     is @lines, 4, 'four lines to copy';
 
@@ -130,6 +130,9 @@ sub follow () {
     like $invoice, qr{^HTTP/1\.1 200 }m, 'the first: 200';
     like $invoice, qr/"total":"2,352\.00"/, 'with the fields';
     like $invoice, qr/"bbox":\{"xmin":/, 'and their boxes';
+    # C-22
+    like scalar `$lines[0] 2>/dev/null`, qr{^X-Idempotent-Replay: true\r$}m,
+        'the first, again: from Redis' if $redis;
     like $nokey, qr{^HTTP/1\.1 401 }m, 'the second: 401';
     # C-13; a window that ends meanwhile admits three more
     $loop .= `$lines[2] 2>/dev/null` if $loop !~ /429/;
@@ -142,7 +145,7 @@ sub follow () {
 $port = free_port();
 my $pid = start('--port', $port);
 ok said(qr/^Ctrl-C stops/m), 'ready' or diag slurp("$dir/out");
-follow();
+follow(1);
 
 my ($folder) = glob "$dir/tmp/*";
 is((stat "$folder/redis/redis.sock")[2] & 0777, 0700, 'Redis is private');
@@ -156,7 +159,7 @@ ok !IO::Socket::INET->new(PeerAddr => "127.0.0.1:$port"), 'the port is free';
 
 $pid = start('--no-redis', '--port', $port);
 ok said(qr/^Ctrl-C stops/m), 'once more, without Redis';
-follow();
+follow(0);
 
 ($folder) = glob "$dir/tmp/*";
 is((stat "$folder/keys.json")[2] & 0777, 0600, 'the key file is private');
