@@ -13,8 +13,10 @@
 
 /* What the functions call, and what the gateway calls itself. */
 #define GATEWAY   "+fcall +fcall_ro +get +mget +set +time +ping +subscribe"
+#define RECORDS   "+hmget +hset +exists +pttl +pexpire +del"
 
-/* The same for "doctor", and what the store and "limits" need. */
+/* The first of them for "doctor", and what the store and "limits" need.
+ * Records of requests can be forgotten; records of keys cannot be deleted. */
 #define OPERATOR  GATEWAY " +exists +scan +watch +multi +exec +publish " \
                   "+function|list +function|load +info"
 
@@ -23,7 +25,7 @@ void
 ctl_redis_acl(const ctl_opts_t *opts)
 {
     bool         operator;
-    char        *password, *line, *keys, hex[CTL_HEX_LEN];
+    char        *password, *line, *keys, *records, hex[CTL_HEX_LEN];
     const char  *user, *db, *prefix;
 
     operator = opts->whose && strcmp(opts->whose, "spocrctl") == 0;
@@ -49,19 +51,22 @@ ctl_redis_acl(const ctl_opts_t *opts)
         free(password);
     }
 
-    /* the gateway counts; keys are spocrctl's, and whoever takes the gateway
-     * over can make none */
+    /* the gateway counts and keeps answers; keys are spocrctl's, and whoever
+     * takes the gateway over can make none */
 
     keys = operator ? ctl_text("~%s*", prefix)
                     : ctl_text("~%s{* %%R~%skey:* %%R~%stenant:* %%R~%splan:*",
                                prefix, prefix, prefix, prefix);
 
-    line = ctl_text("ACL SETUSER %s reset on %s%s%s%s &%snotice %s%s%s",
+    records = operator ? ctl_text("(~%s{* " RECORDS ")", prefix)
+                       : ctl_text(RECORDS);
+
+    line = ctl_text("ACL SETUSER %s reset on %s%s%s%s &%snotice %s%s%s %s",
                     user, opts->password_file ? "#" : "",
                     opts->password_file ? hex : "",
                     opts->password_file ? " " : "", keys, prefix,
                     operator ? OPERATOR : GATEWAY, db ? " +select" : "",
-                    opts->auto_load ? " +function|load" : "");
+                    opts->auto_load ? " +function|load" : "", records);
 
     if (opts->json) {
         ctl_say_json(json_pack("{s:s, s:s}", "user", user, "command", line));
@@ -76,5 +81,6 @@ ctl_redis_acl(const ctl_opts_t *opts)
     }
 
     free(keys);
+    free(records);
     free(line);
 }

@@ -29,6 +29,8 @@
  * library.c       redis install
  * acl.c           redis acl
  * copy.c          redis import, redis export
+ * idempotency.c   idempotency show, idempotency forget
+ * idempotency_record.c  what they read from Redis
  * doctor.c        doctor
  *
  * All of it runs once and ends: a failure prints one sentence and exits, and
@@ -55,6 +57,8 @@
 #define CTL_LIST_MAX      64        /* an option that may be repeated */
 #define CTL_TIME_LEN      21        /* "2027-01-01T00:00:00Z" and a NUL */
 #define CTL_HEX_LEN       65        /* SHA-256 as text, and a NUL */
+
+#define CTL_YEAR_9999_MS  253402300799999   /* the last one with a date */
 
 
 typedef struct {
@@ -85,6 +89,7 @@ typedef struct {
     bool          reload;
     bool          force;
     bool          auto_load;
+    bool          body;
 
     const char   *uid;
     const char   *id;
@@ -99,6 +104,8 @@ typedef struct {
     const char   *scope;
     const char   *user;
     const char   *whose;
+    const char   *key_id;
+    const char   *secret_file;
     const char   *key_limit;
     const char   *uid_limit;
     ctl_list_t    limits;
@@ -325,6 +332,8 @@ void ctl_plan_list(const ctl_opts_t *opts);
 void ctl_explain(const ctl_opts_t *opts);
 void ctl_request(const ctl_opts_t *opts);
 void ctl_limits(const ctl_opts_t *opts);
+void ctl_idempotency_show(const ctl_opts_t *opts);
+void ctl_idempotency_forget(const ctl_opts_t *opts);
 void ctl_redis_install(const ctl_opts_t *opts);
 void ctl_redis_acl(const ctl_opts_t *opts);
 void ctl_redis_import(const ctl_opts_t *opts);

@@ -30,7 +30,6 @@ typedef struct {
 } limits_t;
 
 
-static json_int_t redis_now(ctl_link_t *link);
 static void counter_seen(void *data, const char *key, const char *value);
 static size_t counter_split(const char *rest, json_int_t *width);
 static json_t *keys_of(ctl_store_t *store, const char *uid);
@@ -66,7 +65,7 @@ ctl_limits(const ctl_opts_t *opts)
     pattern = ctl_text("%s{%.*s}:l:*", link->place.prefix, SLOT_LEN, hex);
 
     l.skip = strlen(pattern) - 1;
-    l.now = redis_now(link);
+    l.now = ctl_redis_now(link);
 
     ctl_scan(link, pattern, counter_seen, &l);
     free(pattern);
@@ -90,31 +89,6 @@ ctl_limits(const ctl_opts_t *opts)
     } else {
         print(l.uid, out);
     }
-}
-
-
-static json_int_t
-redis_now(ctl_link_t *link)
-{
-    json_int_t   now;
-    redisReply  *reply;
-
-    reply = ctl_ask(link, "TIME");
-
-    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
-        || ctl_reply_text(reply->element[0]) == NULL
-        || ctl_reply_text(reply->element[1]) == NULL)
-    {
-        ctl_die(CTL_FAILED, "%s: a reply to TIME that is none",
-                link->place.url);
-    }
-
-    now = strtoll(reply->element[0]->str, NULL, 10) * 1000
-          + strtoll(reply->element[1]->str, NULL, 10) / 1000;
-
-    freeReplyObject(reply);
-
-    return now;
 }
 
 

@@ -16,6 +16,8 @@
 #define READ_SIZE   65536
 #define ERROR_MAX   200
 
+#define SECONDS_DIGITS  12           /* of a time; more is none */
+
 
 static char *handshake(ctl_link_t *link);
 static char *hello_refused(const redisReply *reply, const char *password);
@@ -364,4 +366,30 @@ ctl_reply_text(const redisReply *reply)
     return (reply->type == REDIS_REPLY_STRING
             || reply->type == REDIS_REPLY_STATUS)
            && strlen(reply->str) == reply->len ? reply->str : NULL;
+}
+
+
+int64_t
+ctl_redis_now(ctl_link_t *link)
+{
+    int64_t      now;
+    redisReply  *reply;
+    const char  *seconds, *rest;
+
+    reply = ctl_ask(link, "TIME");
+
+    if (reply->type != REDIS_REPLY_ARRAY || reply->elements != 2
+        || (seconds = ctl_reply_text(reply->element[0])) == NULL
+        || (rest = ctl_reply_text(reply->element[1])) == NULL
+        || strlen(seconds) > SECONDS_DIGITS)
+    {
+        ctl_die(CTL_FAILED, "%s: a reply to TIME that is none",
+                link->place.url);
+    }
+
+    now = strtoll(seconds, NULL, 10) * 1000 + strtoll(rest, NULL, 10) / 1000;
+
+    freeReplyObject(reply);
+
+    return now;
 }

@@ -64,6 +64,7 @@ typedef struct {
                       "tenant set,plan set,"
 #define SETS          ",key create,tenant set,plan set,"
 #define DIRECTIVE     ",explain,limits,"
+#define IDEMPOTENCY   ",idempotency show,idempotency forget,"
 
 
 static const command_t  commands[] = {
@@ -89,6 +90,10 @@ static const command_t  commands[] = {
       "and why.", ctl_explain, 0, 0, ON_ANY },
     { "limits", "UID", "Say how much a uid and its keys have taken in the "
       "windows of now.", ctl_limits, 1, 1, ON_REDIS },
+    { "idempotency show", "", "Say what is stored under the Idempotency-Key "
+      "on stdin.", ctl_idempotency_show, 0, 0, ON_REDIS },
+    { "idempotency forget", "", "Delete that, so that a retry executes the "
+      "request again.", ctl_idempotency_forget, 0, 0, ON_REDIS },
     { "request", "REQUEST-ID", "Say when a request was, and find it in "
       "access logs.", ctl_request, 1, 1, ON_NOTHING },
     { "doctor", "", "Say whether Redis is what the gateway needs.",
@@ -140,11 +145,21 @@ static const opt_t  options[] = {
       VALUE(uid_limit), DIRECTIVE },
     { "scope", "NAME", "the scope that the location requires", VALUE(scope),
       ",explain," },
+    { "uid", "UID", "the tenant whose request it was", VALUE(uid),
+      IDEMPOTENCY },
+    { "key-id", "ID", "and its key, for spocr_idempotency_scope key",
+      VALUE(key_id), IDEMPOTENCY },
+    { "secret-file", "PATH", "open the stored answer: the file of "
+      "spocr_secret_file", VALUE(secret_file), ",idempotency show," },
+    { "body", NULL, "print the stored body, too", FLAG(body),
+      ",idempotency show," },
     { "log", "FILE", "an access log to search; may be repeated", LIST(logs),
       ",request," },
 
     { "force", NULL, "replace what is there and looks otherwise",
       FLAG(force), ",redis install,redis import,redis export," },
+    { "force", NULL, "even if its request is in progress", FLAG(force),
+      ",idempotency forget," },
     { "user", "NAME", "the user's name (default: spocr; of spocrctl: "
       "spocrctl)", VALUE(user), ",redis acl," },
     { "for", "WHOM", "gateway (default) or spocrctl", VALUE(whose),

@@ -12,9 +12,6 @@
 #include "ngx_spocr_id.h"
 
 
-#define YEAR_9999_MS  253402300799999
-
-
 static void search(const char *path, const char *id, bool quiet_text,
     json_t *found);
 
@@ -36,7 +33,7 @@ ctl_request(const ctl_opts_t *opts)
                 "in lower case");
     }
 
-    if (ms > YEAR_9999_MS) {
+    if (ms > CTL_YEAR_9999_MS) {
         ctl_die(CTL_USAGE, "the time in this request id is after the year "
                 "9999");
     }

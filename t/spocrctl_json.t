@@ -61,9 +61,10 @@ $r = $ctl->raw('', '--version');
 like $r->{out}, qr/\Aspocrctl \d+\.\d+\.\d+\n\z/, '--version';
 $r = $ctl->raw('', '--help');
 works $r, '--help';
-my @names = $r->{out} =~ /^  ((?:key|tenant|plan|redis) \w+|\w+)\b.*$/mg;
+my $groups = qr/key|tenant|plan|redis|idempotency/;
+my @names = $r->{out} =~ /^  ($groups \w+|\w+)\b.*$/mg;
 @names = grep { !/^--/ } @names;
-is @names, 19, 'it lists 19 commands';
+is @names, 21, 'it lists 21 commands';
 
 open my $f, '<', 'spocrctl/spocrctl.1' or die $!;
 my $man = do { local $/; <$f> };

@@ -58,7 +58,9 @@ my %scripts = (
 my @commands = ([qw(key list)], [qw(key create --uid u)],
                 [qw(key create --uid u --id key_1)], [qw(key revoke key_1)],
                 [qw(tenant set u)], [qw(plan list)], ['explain'],
-                [qw(limits u)], [qw(redis install)], ['doctor']);
+                [qw(limits u)], [qw(redis install)], ['doctor'],
+                [qw(idempotency show --uid u)],
+                [qw(idempotency forget --uid u --force)]);
 
 for my $name (sort keys %scripts) {
     my @bad;

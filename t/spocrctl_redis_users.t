@@ -37,6 +37,23 @@ is $gateway->do('FCALL_RO', 'spocr_v2_get', 3, 'spocr:key:x', 'spocr:plan:x',
                 'spocr:tenant:x', 'n')->[0], 'n', 'get';
 is $gateway->do('PING'), 'PONG', 'ping';
 
+my ($record, $budget) = ('spocr:{ab}:i:' . 'c' x 64, 'spocr:{ab}:b');
+my ($token, $print) = ('t' x 16, 'f' x 32);
+my @claim = ($token, $print, 60_000, 60_000, 'deny', 'req_1');
+my @complete = ($token, $print, 60_000, 'D', '', 'answer', 'req_1', 10_000);
+
+sub function ($name, @args) {
+    my $answer = eval { $gateway->do('FCALL', "spocr_v2_$name", @args) };
+    return $answer ? $answer->[1] : $@;
+}
+
+is function('claim', 1, $record, 'n', @claim), 'NEW', 'claim';
+is function('renew', 1, $record, 'n', $token, 90_000), 1, 'renew';
+is function('release', 1, $record, 'n', $token), 1, 'release';
+function('claim', 1, $record, 'n', @claim);
+is function('complete', 2, $record, $budget, 'n', @complete), 'OK', 'complete';
+is function('claim', 1, $record, 'n', @claim), 'DONE', 'and the answer';
+
 sub denied ($client, @command) {
     my $good = !eval { $client->do(@command); 1 } && $@ =~ /^NOPERM/;
     ok $good, "denied: @command" or diag $@ || 'it was let through';
@@ -62,7 +79,16 @@ for my $name ('key:x', 'tenant:x', 'plan:x', 'ids') {      # it makes no keys
     denied($gateway, 'SET', "spocr:$name", '{}');
     denied($gateway, 'FCALL', 'spocr_v2_limit', 2, "spocr:$name", $counters[1],
            'n', 60, 600, 60000, 0, 0, 0);
+    denied($gateway, 'HSET', "spocr:$name", 's', 'P');
+    denied($gateway, $_, "spocr:$name") for 'DEL', 'HMGET', 'HSET';
+    denied($gateway, 'FCALL', 'spocr_v2_claim', 1, "spocr:$name", 'n', @claim);
+    denied($gateway, 'FCALL', 'spocr_v2_release', 1, "spocr:$name", 'n',
+           $token);
+    denied($gateway, 'FCALL', 'spocr_v2_complete', 2, @$_, 'n', @complete)
+        for ["spocr:$name", $budget], [$record, "spocr:$name"];
 }
+is $redis->do('EXISTS', map { "spocr:$_" } qw(key:x tenant:x plan:x ids)), 0,
+    'nothing of that is there';
 denied($gateway, 'FCALL_RO', 'spocr_v2_get', 1, 'other:x', 'n');
 denied($gateway, 'SET', 'other:x', 1);
 denied($gateway, 'MGET', 'spocr:x', 'other:x');
@@ -86,7 +112,7 @@ $redis->do('FUNCTION', 'DELETE', 'x');
 
 # another prefix, another database, no password
 $r = $ctl->raw('', qw(redis acl --redis), 'redis://h/2 prefix=gw:');
-like $r->{out}, qr/ ~gw:\{\* %R~gw:key:\* .* &gw:notice .* \+select\n\z/,
+like $r->{out}, qr/ ~gw:\{\* %R~gw:key:\* .* &gw:notice .* \+select /,
     'prefix and database';
 unlike $r->{out}, qr/#/, 'no password';
 like $r->{err}, qr/nobody can log in/, 'which is told';
@@ -113,7 +139,11 @@ my $client = $redis->client(user => 'spocrctl', password => $password);
 denied($client, split / /, $_)
     for 'DEL spocr:x', 'FLUSHALL', 'KEYS *', 'CONFIG GET *', 'ACL LIST',
         'EVAL x 0', 'FUNCTION FLUSH', 'GET other:x', 'SET other:x 1',
-        'PUBLISH other x', 'SHUTDOWN', 'CLIENT LIST', 'MONITOR', 'SELECT 1';
+        'PUBLISH other x', 'SHUTDOWN', 'CLIENT LIST', 'MONITOR', 'SELECT 1',
+        'DEL spocr:key:x', 'HSET spocr:key:x s P', 'PEXPIRE spocr:key:x 1',
+        'DEL other:{x}:i:y';
+is $client->do('DEL', $record), 1, 'but records of requests can be forgotten';
+is $client->do('HMGET', $record, 's')->[0], undef, 'and looked at';
 
 # -- the gateway's user can change nothing, and is told so
 

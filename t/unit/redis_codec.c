@@ -306,6 +306,223 @@ test_large_is_right(void)
 }
 
 
+/* An answer with a string of len bytes, in pieces; the string, or nothing. */
+
+static const ngx_str_t *
+answer(ngx_spocr_redis_codec_t *codec, size_t len, size_t piece, u_char first)
+{
+    u_char                           *text;
+    size_t                            n, fed, total;
+    ngx_int_t                         rc;
+    const ngx_spocr_redis_message_t  *m;
+
+    text = malloc(len + 64);
+    total = (size_t) sprintf((char *) text, "*2\r\n$%zu\r\n", len);
+
+    for (n = 0; n < len; n++) {
+        text[total++] = (u_char) (first + n % 251);
+    }
+
+    total += (size_t) sprintf((char *) text + total, "\r\n:7\r\n");
+
+    for (fed = 0, rc = NGX_AGAIN; fed < total && rc == NGX_AGAIN; fed += n) {
+        n = ngx_min(piece, total - fed);
+
+        if (ngx_spocr_redis_codec_feed(codec, text + fed, n) != NGX_OK) {
+            break;
+        }
+
+        rc = ngx_spocr_redis_codec_next(codec, &m);
+    }
+
+    free(text);
+
+    return rc == NGX_OK && fed == total && m->nvalues == 2
+           && m->values[1].integer == 7 ? &m->values[0].text : NULL;
+}
+
+
+static ngx_uint_t
+is_right(const ngx_str_t *s, size_t len, u_char first)
+{
+    size_t  i;
+
+    if (s == NULL || s->len != len) {
+        return 0;
+    }
+
+    for (i = 0; i < len && s->data[i] == (u_char) (first + i % 251); i++) {
+        /* void */
+    }
+
+    return i == len;
+}
+
+
+/* Codecs of one process have limits of their own. */
+
+static void
+test_limit(void)
+{
+    size_t                    i;
+    ngx_spocr_redis_codec_t  *codec, *other;
+
+    static const size_t  limit = 3000000;
+    static const size_t  sizes[] = {
+        0, 1, 65536, 65537, 262144, 262145, 1048576, 2999999, 3000000
+    };
+    static const size_t  pieces[] = { 16384, 100000, 10000000 };
+
+    codec = ngx_spocr_redis_codec_create();
+    ngx_spocr_redis_codec_limit(codec, limit);
+
+    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        ok(is_right(answer(codec, sizes[i], pieces[i % 3], (u_char) i),
+                    sizes[i], (u_char) i),
+           "a limit of 3,000,000: a string of %u", (unsigned) sizes[i]);
+    }
+
+    ok(answer(codec, limit + 1, 16384, 0) == NULL, "one byte more");
+    is_str(ngx_spocr_redis_codec_reason(codec), "a string that is too long",
+           "is an error");
+
+    ngx_spocr_redis_codec_destroy(codec);
+
+    other = ngx_spocr_redis_codec_create();
+    ok(is_right(answer(other, 65536, 16384, 1), 65536, 1),
+       "without: a string of 65536");
+    ok(answer(other, 65537, 16384, 1) == NULL, "and no more");
+    ngx_spocr_redis_codec_destroy(other);
+
+    other = ngx_spocr_redis_codec_create();
+    ngx_spocr_redis_codec_limit(other, 100);
+    ok(is_right(answer(other, 100, 16384, 1), 100, 1), "a limit of 100");
+    ok(answer(other, 101, 16384, 1) == NULL, "is one, too");
+    ngx_spocr_redis_codec_destroy(other);
+}
+
+
+/* What says that it is long is waited for no longer than the limit. */
+
+static void
+test_limit_endless(void)
+{
+    char                             *text;
+    size_t                            fed;
+    ngx_int_t                         rc;
+    ngx_uint_t                        i;
+    ngx_spocr_redis_codec_t          *codec;
+    const ngx_spocr_redis_message_t  *m;
+
+    static const char  *headers[] = { "$9999999999\r\n", "+", "*2\r\n$" };
+
+    text = malloc(16384);
+    memset(text, '1', 16384);
+
+    for (i = 0; i < 3; i++) {
+        codec = ngx_spocr_redis_codec_create();
+        ngx_spocr_redis_codec_limit(codec, 1000000);
+        codec_feed(codec, headers[i], strlen(headers[i]));
+        fed = 0;
+
+        while ((rc = ngx_spocr_redis_codec_next(codec, &m)) == NGX_AGAIN
+               && fed < 100000000)
+        {
+            codec_feed(codec, text, 16384);
+            fed += 16384;
+        }
+
+        ok(rc == NGX_ERROR && fed < 1100000,
+           "limit, header %u: given up after %u bytes", (unsigned) i,
+           (unsigned) fed);
+
+        ngx_spocr_redis_codec_destroy(codec);
+    }
+
+    free(text);
+}
+
+
+/* A codec lives as long as its connection: a long answer must not stay. */
+
+static void
+test_memory(void)
+{
+    ngx_uint_t                        i;
+    ngx_spocr_redis_codec_t          *codec;
+    const ngx_spocr_redis_message_t  *m;
+
+    codec = ngx_spocr_redis_codec_create();
+    ngx_spocr_redis_codec_limit(codec, 3000000);
+
+    for (i = 0; i < 3; i++) {
+        ok(is_right(answer(codec, 2000000, 16384, (u_char) i), 2000000,
+                    (u_char) i)
+           && ngx_spocr_redis_codec_held(codec) > 2000000,
+           "a long answer takes memory, %u", (unsigned) i);
+
+        is_int(ngx_spocr_redis_codec_next(codec, &m), NGX_AGAIN,
+               "nothing comes behind it");
+        ok(ngx_spocr_redis_codec_held(codec) < 16384,
+           "and the memory is given back: %u",
+           (unsigned) ngx_spocr_redis_codec_held(codec));
+
+        ok(is_right(answer(codec, 300, 1, 9), 300, 9), "a short one is right");
+    }
+
+    /* one that has begun behind it is not lost */
+
+    for (i = 1; i < sizeof("*2\r\n$3\r\nabc\r\n:5\r\n"); i++) {
+        char                           *text;
+        size_t                          len;
+        const ngx_spocr_redis_value_t  *v;
+
+        static const char  next[] = "*2\r\n$3\r\nabc\r\n:5\r\n";
+
+        text = malloc(1000100);
+        len = (size_t) sprintf(text, "$1000000\r\n");
+        memset(text + len, 'x', 1000000);
+        len += 1000000;
+        len += (size_t) sprintf(text + len, "\r\n%.*s", (int) i, next);
+
+        codec_feed(codec, text, len);
+        free(text);
+
+        if (ngx_spocr_redis_codec_next(codec, &m) != NGX_OK
+            || m->values[0].text.len != 1000000
+            || m->values[0].text.data[999999] != 'x')
+        {
+            break;
+        }
+
+        if (i < sizeof(next) - 1) {
+            if (ngx_spocr_redis_codec_next(codec, &m) != NGX_AGAIN) {
+                break;
+            }
+
+            codec_feed(codec, next + i, sizeof(next) - 1 - i);
+        }
+
+        if (ngx_spocr_redis_codec_next(codec, &m) != NGX_OK) {
+            break;
+        }
+
+        v = m->values;
+
+        if (m->nvalues != 2 || v[0].text.len != 3
+            || memcmp(v[0].text.data, "abc", 3) != 0 || v[1].integer != 5)
+        {
+            break;
+        }
+    }
+
+    is_int(i, sizeof("*2\r\n$3\r\nabc\r\n:5\r\n"),
+           "a part of the next answer in the same bytes, cut anywhere");
+
+    ngx_spocr_redis_codec_destroy(codec);
+}
+
+
 static void
 test_long_error(void)
 {
@@ -458,6 +675,53 @@ test_commands(void)
 }
 
 
+static void
+test_long_commands(void)
+{
+    size_t      room, i;
+    u_char     *text, *out, *end;
+    ngx_str_t   words[3];
+
+    static const size_t  max = 17000000;
+    static const size_t  sizes[] = { 0, 9, 10, 65536, 999999, 9999999,
+                                     10000000, 16999900 };
+
+    text = malloc(max + 1);
+    out = malloc(max + 1);
+    memset(text, 'x', max + 1);
+
+    ngx_str_set(&words[0], "FCALL");
+    words[1].data = text;
+    ngx_str_set(&words[2], "end");
+
+    for (i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+        words[1].len = sizes[i];
+        room = ngx_spocr_redis_codec_room(words, 3, max);
+        end = ngx_spocr_redis_codec_write(out, words, 3);
+
+        ok(room && (size_t) (end - out) <= room
+           && memcmp(end - 11, "\r\n$3\r\nend\r\n", 11) == 0,
+           "a command with %u bytes: room %u", (unsigned) sizes[i],
+           (unsigned) room);
+    }
+
+    words[1].len = max;
+    is_int(ngx_spocr_redis_codec_room(words, 3, max), 0, "too long in all");
+    words[1].len = max + 1;
+    is_int(ngx_spocr_redis_codec_room(words, 3, max), 0, "too long a word");
+
+    words[1].len = NGX_SPOCR_REDIS_LENGTH_MAX + 1;
+    is_int(ngx_spocr_redis_codec_room(words, 3, (size_t) -1), 0,
+           "a length of nine digits, whatever the limit");
+    words[1].len = (size_t) -1;
+    is_int(ngx_spocr_redis_codec_room(words, 3, (size_t) -1), 0,
+           "a length that wraps");
+
+    free(out);
+    free(text);
+}
+
+
 int
 main(void)
 {
@@ -466,9 +730,13 @@ main(void)
     test_errors();
     test_large();
     test_large_is_right();
+    test_limit();
+    test_limit_endless();
+    test_memory();
     test_long_error();
     test_mutants();
     test_commands();
+    test_long_commands();
 
     return done_testing();
 }
