@@ -46,6 +46,12 @@ ctl_idem_read(ctl_link_t *link, const char *name, ctl_idem_t *idem)
 
     reply = ctl_call(link, "HMGET", name, "s", "t", "f", "n", "ld", "at", "st",
                      "rid", "b");
+
+    if (reply->type == REDIS_REPLY_ERROR && !ctl_is_error(reply, "WRONGTYPE"))
+    {
+        ctl_refused(link, reply);
+    }
+
     ttl = ctl_ask(link, "PTTL", name);
     idem->now = ctl_redis_now(link);
 
@@ -63,14 +69,10 @@ ctl_idem_read(ctl_link_t *link, const char *name, ctl_idem_t *idem)
 
     idem->ttl = ttl->integer;
 
-    if (ctl_is_error(reply, "WRONGTYPE")) {
+    if (reply->type == REDIS_REPLY_ERROR) {
         idem->state = CTL_IDEM_MALFORMED;
         wrong(idem, "it is no hash");
         return true;
-    }
-
-    if (reply->type == REDIS_REPLY_ERROR) {
-        ctl_refused(link, reply);
     }
 
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements != F_COUNT) {

@@ -347,6 +347,25 @@ is "$o->{state} $o->{reason} $o->{forgotten}", 'not_replayable budget 1',
     'JSON';
 is $r->{err}, '', '--quiet';
 
+# a user who may not: that is told, and not that there is nothing
+$redis->do(split / /, 'ACL SETUSER op reset on >pw ~spocr:* +time +watch '
+           . '+multi +exec +pttl +hmget');
+{
+    my $weak = Spocr::Ctl->new(redis => $redis->url =~ s{//}{//op\@}r
+        . ' password_file=' . $ctl->secret('password', "pw\n"));
+    plant(s => 'T', st => 'budget');
+    works $weak->run_with($KEY, qw(idempotency show --uid u_1)),
+        'what show needs of Redis';
+    fails $weak->run_with($KEY, qw(idempotency forget --uid u_1)), 1,
+        qr/NOPERM/, 'and not enough to forget';
+    is $redis->do('EXISTS', $name), 1, 'it stays';
+    $redis->do(split / /, 'ACL SETUSER op +del');
+    works $weak->run_with($KEY, qw(idempotency forget --uid u_1)), 'with DEL';
+    $redis->do(split / /, 'ACL SETUSER op -hmget');
+    fails $weak->run_with($KEY, qw(idempotency show --uid u_1)), 1, qr/NOPERM/,
+        'not permitted';
+}
+
 # somebody else changes it between the look and the deletion
 {
     my $listen = IO::Socket::INET->new(Proto => 'tcp', Listen => 4,
