@@ -202,6 +202,14 @@ ngx_spocr_zone_init(ngx_shm_zone_t *shm_zone, void *data)
         /* there may be fewer workers now; those that run say it again */
         ngx_memzero(zone->sh->board->states, NGX_SPOCR_ZONE_WORKERS);
 
+        if (zone->outbox && zone->sh->outbox.size == 0) {
+            ngx_log_error(NGX_LOG_WARN, shm_zone->shm.log, 0,
+                          "zone \"%V\" was made without room for the ends of "
+                          "claims that Redis does not take: they are lost "
+                          "until nginx is restarted, or the zone has another "
+                          "size", &shm_zone->shm.name);
+        }
+
         return NGX_OK;
     }
 
