@@ -96,10 +96,10 @@ for (
     my $backend = Spocr::Ocr->start('--timeout', 1);
     my $s = $backend->send_request('POST', '/ocr/fields', {
         'X-Spocr-Uid' => 'u', 'Content-Type' => 'application/json',
-        'Content-Length' => 1000 }, '{');
+        'Content-Length' => 1000, 'Expect' => '100-continue' }, '');
     my ($w) = $backend->workers;
-    $backend->wait_for(sub {
-        $backend->request('GET', '/health')->{status} == 200 });
+    sysread $s, my $said, 100;
+    like $said, qr/^HTTP\/1.1 100 /, 'the header was read';
     is $backend->stop >> 8, 1, 'a slow body: status 1';
     ok eval { $backend->wait_for(sub { !-e "/proc/$w/exe" }) },
         'no worker is left';
