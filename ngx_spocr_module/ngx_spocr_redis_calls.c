@@ -14,6 +14,7 @@
 #define NGX_SPOCR_REDIS_LOOKUPS_MAX 256
 #define NGX_SPOCR_REDIS_BYTES_MAX   1048576    /* of commands in the queue */
 #define NGX_SPOCR_REDIS_FREE_MAX    256        /* entries kept for reuse */
+#define NGX_SPOCR_REDIS_NAME_MAX    64         /* of a function */
 
 /* of records: a command has a few things beside, and the queue has room for
  * two of the longest and many short ones */
@@ -27,6 +28,7 @@ static ngx_uint_t ngx_spocr_redis_calls_ready_now(
     const ngx_spocr_redis_calls_t *calls);
 static ngx_uint_t ngx_spocr_redis_calls_room(ngx_spocr_redis_calls_t *calls,
     const ngx_spocr_redis_request_t *request);
+static size_t ngx_spocr_redis_calls_name(u_char *name, const char *function);
 static ngx_int_t ngx_spocr_redis_calls_command(ngx_spocr_redis_entry_t *entry,
     const ngx_spocr_redis_request_t *request);
 static ngx_spocr_redis_entry_t *ngx_spocr_redis_entry_get(
@@ -165,9 +167,7 @@ ngx_spocr_redis_call(ngx_spocr_redis_t *redis, ngx_spocr_redis_call_t *call,
 
     budget = ngx_min(request->budget, calls->timeout);
 
-    if (budget == 0
-        || !ngx_spocr_redis_calls_room(calls, request))
-    {
+    if (budget == 0 || !ngx_spocr_redis_calls_room(calls, request)) {
         goto refused;
     }
 
@@ -264,30 +264,47 @@ ngx_spocr_redis_calls_room(ngx_spocr_redis_calls_t *calls,
 }
 
 
+/* "spocr_v2_limit": its length, or 0 where it is too long. */
+
+static size_t
+ngx_spocr_redis_calls_name(u_char *name, const char *function)
+{
+    size_t  len;
+
+    len = ngx_strlen(function);
+
+    if (len > NGX_SPOCR_REDIS_NAME_MAX - sizeof(NGX_SPOCR_REDIS_LIBRARY "_")) {
+        return 0;
+    }
+
+    name = ngx_cpymem(name, NGX_SPOCR_REDIS_LIBRARY "_",
+                      sizeof(NGX_SPOCR_REDIS_LIBRARY "_") - 1);
+    ngx_memcpy(name, function, len);
+
+    return sizeof(NGX_SPOCR_REDIS_LIBRARY "_") - 1 + len;
+}
+
+
 /* The command's bytes, in the entry's own memory where they fit. */
 
 static ngx_int_t
 ngx_spocr_redis_calls_command(ngx_spocr_redis_entry_t *entry,
     const ngx_spocr_redis_request_t *request)
 {
-    size_t      room, len;
-    u_char      name[64], nkeys;
+    size_t      room;
+    u_char      name[NGX_SPOCR_REDIS_NAME_MAX], nkeys;
     ngx_str_t   words[NGX_SPOCR_REDIS_KEYS_MAX + NGX_SPOCR_REDIS_ARGS_MAX + 4];
     ngx_uint_t  i, n;
 
-    len = ngx_strlen(request->function);
+    words[1].data = name;
+    words[1].len = ngx_spocr_redis_calls_name(name, request->function);
 
     if (request->nkeys > NGX_SPOCR_REDIS_KEYS_MAX
         || request->nargs > NGX_SPOCR_REDIS_ARGS_MAX
-        || len > sizeof(name) - sizeof(NGX_SPOCR_REDIS_LIBRARY "_"))
+        || words[1].len == 0)
     {
         return NGX_ERROR;
     }
-
-    ngx_memcpy(name, NGX_SPOCR_REDIS_LIBRARY "_",
-               sizeof(NGX_SPOCR_REDIS_LIBRARY "_") - 1);
-    ngx_memcpy(name + sizeof(NGX_SPOCR_REDIS_LIBRARY "_") - 1,
-               request->function, len);
 
     nkeys = (u_char) ('0' + request->nkeys);
 
@@ -298,8 +315,6 @@ ngx_spocr_redis_calls_command(ngx_spocr_redis_entry_t *entry,
         ngx_str_set(&words[0], "FCALL");
     }
 
-    words[1].data = name;
-    words[1].len = sizeof(NGX_SPOCR_REDIS_LIBRARY "_") - 1 + len;
     words[2].data = &nkeys;
     words[2].len = 1;
     n = 3;

@@ -1,7 +1,7 @@
 
 /*
- * Redis' protocol: hiredis' reader, with limits, and a writer.  The link feeds
- * it what it reads, and asks for one message after the other.
+ * Redis' protocol: hiredis' reader, with limits.  The link feeds it what it
+ * reads, and asks for one message after the other.
  *
  * Invariant: there is one message at a time, in memory of the codec's own;
  * hiredis' reader calls the functions below for each element of it, and what
@@ -65,7 +65,6 @@ static void *ngx_spocr_redis_on_bool(const redisReadTask *task, int n);
 static redisReader *ngx_spocr_redis_reader(ngx_spocr_redis_codec_t *codec);
 static void ngx_spocr_redis_shrink_reader(ngx_spocr_redis_codec_t *codec);
 static void ngx_spocr_redis_shrink_text(ngx_spocr_redis_codec_t *codec);
-static u_char *ngx_spocr_redis_length(u_char *p, u_char type, size_t n);
 static void ngx_spocr_redis_begin(ngx_spocr_redis_codec_t *codec);
 static void *ngx_spocr_redis_refuse(ngx_spocr_redis_codec_t *codec,
     const char *reason);
@@ -288,72 +287,6 @@ const char *
 ngx_spocr_redis_codec_reason(const ngx_spocr_redis_codec_t *codec)
 {
     return codec->reason ? codec->reason : "";
-}
-
-
-size_t
-ngx_spocr_redis_codec_room(const ngx_str_t *words, ngx_uint_t n, size_t max)
-{
-    size_t      room;
-    ngx_uint_t  i;
-
-    max = ngx_min(max, NGX_SPOCR_REDIS_LENGTH_MAX);
-
-    if (n > NGX_SPOCR_REDIS_WORDS_MAX) {
-        return 0;
-    }
-
-    room = sizeof("*99\r\n") - 1;
-
-    for (i = 0; i < n; i++) {
-
-        if (words[i].len > max) {
-            return 0;
-        }
-
-        room += words[i].len + sizeof("$99999999\r\n\r\n") - 1;
-    }
-
-    return room <= max ? room : 0;
-}
-
-
-u_char *
-ngx_spocr_redis_codec_write(u_char *p, const ngx_str_t *words, ngx_uint_t n)
-{
-    ngx_uint_t  i;
-
-    p = ngx_spocr_redis_length(p, '*', n);
-
-    for (i = 0; i < n; i++) {
-        p = ngx_spocr_redis_length(p, '$', words[i].len);
-        p = ngx_cpymem(p, words[i].data, words[i].len);
-        *p++ = CR;
-        *p++ = LF;
-    }
-
-    return p;
-}
-
-
-static u_char *
-ngx_spocr_redis_length(u_char *p, u_char type, size_t n)
-{
-    u_char  digits[NGX_SIZE_T_LEN], *d;
-
-    d = digits + sizeof(digits);
-
-    do {
-        *--d = (u_char) ('0' + n % 10);
-        n /= 10;
-    } while (n);
-
-    *p++ = type;
-    p = ngx_cpymem(p, d, (size_t) (digits + sizeof(digits) - d));
-    *p++ = CR;
-    *p++ = LF;
-
-    return p;
 }
 
 

@@ -8,8 +8,9 @@
  *
  * A worker has a link for the functions' calls, where there are records another
  * one for theirs, and the one that holds the node's subscription has one for
- * notices.  Invariant: a link is closed only by ngx_spocr_redis_link_fail() and _stop(), which are called
- * from events of its own and never from inside a call that begins something.
+ * notices.  Invariant: a link is closed only by ngx_spocr_redis_link_fail() and
+ * _stop(), which are called from events of its own and never from inside a call
+ * that begins something.
  */
 
 #ifndef _NGX_SPOCR_REDIS_LINK_H_INCLUDED_

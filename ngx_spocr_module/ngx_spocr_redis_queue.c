@@ -20,6 +20,7 @@ static ngx_int_t ngx_spocr_redis_calls_message(ngx_spocr_redis_link_t *link,
     const ngx_spocr_redis_message_t *message);
 static void ngx_spocr_redis_calls_lost(ngx_spocr_redis_link_t *link);
 static void ngx_spocr_redis_calls_fill(ngx_spocr_redis_link_t *link);
+static ngx_int_t ngx_spocr_redis_entry_send(ngx_spocr_redis_entry_t *entry);
 static ngx_int_t ngx_spocr_redis_calls_answer(ngx_spocr_redis_calls_t *calls,
     ngx_spocr_redis_entry_t *entry, const ngx_spocr_redis_message_t *message);
 static ngx_int_t ngx_spocr_redis_calls_error(ngx_spocr_redis_calls_t *calls,
@@ -96,37 +97,52 @@ ngx_spocr_redis_calls_fill(ngx_spocr_redis_link_t *link)
     {
         entry = ngx_queue_data(q, ngx_spocr_redis_entry_t, queue);
 
-        if (link->lent) {
+        if (ngx_spocr_redis_entry_send(entry) != NGX_OK) {
             break;
-        }
-
-        if (entry->len > NGX_SPOCR_REDIS_OUT_SIZE
-            && link->out_last == link->out)
-        {
-            ngx_spocr_redis_link_lend(link, entry->command, entry->len);
-            entry->command = NULL;
-
-        } else if (entry->len > ngx_spocr_redis_link_room(link)) {
-            break;
-
-        } else {
-            link->out_last = ngx_cpymem(link->out_last, entry->command,
-                                        entry->len);
-            ngx_spocr_redis_entry_forget(entry);
-        }
-
-        entry->sent = 1;
-        entry->deadline = ngx_current_msec + calls->timeout;
-
-        if (calls->redis->context.observe
-            && ++calls->sample >= NGX_SPOCR_REDIS_SAMPLE)
-        {
-            calls->sample = 0;
-            entry->clock = ngx_spocr_redis_clock();
         }
     }
 
     ngx_spocr_redis_count(calls->redis, NGX_SPOCR_REDIS_TOTAL_WRITES);
+}
+
+
+/* NGX_AGAIN: when what is before it has left. */
+
+static ngx_int_t
+ngx_spocr_redis_entry_send(ngx_spocr_redis_entry_t *entry)
+{
+    ngx_spocr_redis_link_t   *link;
+    ngx_spocr_redis_calls_t  *calls;
+
+    calls = entry->calls;
+    link = calls->link;
+
+    if (entry->len > NGX_SPOCR_REDIS_OUT_SIZE
+        && link->out_last == link->out)
+    {
+        ngx_spocr_redis_link_lend(link, entry->command, entry->len);
+        entry->command = NULL;
+
+    } else if (entry->len > ngx_spocr_redis_link_room(link)) {
+        return NGX_AGAIN;
+
+    } else {
+        link->out_last = ngx_cpymem(link->out_last, entry->command,
+                                    entry->len);
+        ngx_spocr_redis_entry_forget(entry);
+    }
+
+    entry->sent = 1;
+    entry->deadline = ngx_current_msec + calls->timeout;
+
+    if (calls->redis->context.observe
+        && ++calls->sample >= NGX_SPOCR_REDIS_SAMPLE)
+    {
+        calls->sample = 0;
+        entry->clock = ngx_spocr_redis_clock();
+    }
+
+    return NGX_OK;
 }
 
 

@@ -293,12 +293,14 @@ sub at_once ($n, $run) {
     return map { my $text = readline $_->[1]; waitpid $_->[0], 0; $text } @out;
 }
 
+# Each race has tokens of its own.
 sub race ($name, $policy, $expected) {
     my %n;
     my @all = at_once(32, sub ($i) {
+        my $token = sprintf '%-8s%08d', $policy, $i;
         my @calls = map { ['FCALL', 'spocr_v2_claim', 1, "$KEY-$_", 'n',
-                           sprintf('%016d', $i), $F, $LEASE, $TTL, $policy,
-                           "req_$i"] } 1 .. 100;
+                           $token, $F, $LEASE, $TTL, $policy, "req_$i"] }
+                    1 .. 100;
         return join ' ', map { $_->[1] . ($_->[1] eq 'NEW' ? $_->[2] : '') }
                          $redis->client->pipeline(@calls);
     });

@@ -25,10 +25,10 @@ my $nonce = 0;
 sub complete ($token, $state, $text, %o) {
     $nonce++;
     my $answer = ($o{client} // $redis)->do(
-        'FCALL', 'spocr_v2_complete', 2, $o{key} // $KEY, $o{counter} // $BUDGET,
-        "n$nonce", $token, $o{f} // $F, $o{ttl} // 500_000, $state,
-        $state eq 'T' ? ($text, '') : ('', $text), $o{id} // 'req_1',
-        $o{budget} // 0);
+        'FCALL', 'spocr_v2_complete', 2, $o{key} // $KEY,
+        $o{counter} // $BUDGET, "n$nonce", $token, $o{f} // $F,
+        $o{ttl} // 500_000, $state, $state eq 'T' ? ($text, '') : ('', $text),
+        $o{id} // 'req_1', $o{budget} // 0);
     die "another nonce\n" if shift @$answer ne "n$nonce";
     return "@$answer";
 }

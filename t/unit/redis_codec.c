@@ -470,54 +470,62 @@ test_memory(void)
         ok(is_right(answer(codec, 300, 1, 9), 300, 9), "a short one is right");
     }
 
-    /* one that has begun behind it is not lost */
+    ngx_spocr_redis_codec_destroy(codec);
+}
 
-    for (i = 1; i < sizeof("*2\r\n$3\r\nabc\r\n:5\r\n"); i++) {
-        char                           *text;
-        size_t                          len;
-        const ngx_spocr_redis_value_t  *v;
 
-        static const char  next[] = "*2\r\n$3\r\nabc\r\n:5\r\n";
+/* What has come behind a long answer is not lost with its memory. */
 
-        text = malloc(1000100);
-        len = (size_t) sprintf(text, "$1000000\r\n");
-        memset(text + len, 'x', 1000000);
-        len += 1000000;
-        len += (size_t) sprintf(text + len, "\r\n%.*s", (int) i, next);
+static ngx_uint_t
+next_is_right(ngx_spocr_redis_codec_t *codec, size_t cut)
+{
+    char                             *text;
+    size_t                            len;
+    ngx_uint_t                        good;
+    const ngx_spocr_redis_message_t  *m;
 
-        codec_feed(codec, text, len);
-        free(text);
+    static const char  next[] = "*2\r\n$3\r\nabc\r\n:5\r\n";
 
-        if (ngx_spocr_redis_codec_next(codec, &m) != NGX_OK
-            || m->values[0].text.len != 1000000
-            || m->values[0].text.data[999999] != 'x')
-        {
-            break;
-        }
+    text = malloc(1000100);
+    len = (size_t) sprintf(text, "$1000000\r\n");
+    memset(text + len, 'x', 1000000);
+    len += 1000000;
+    len += (size_t) sprintf(text + len, "\r\n%.*s", (int) cut, next);
 
-        if (i < sizeof(next) - 1) {
-            if (ngx_spocr_redis_codec_next(codec, &m) != NGX_AGAIN) {
-                break;
-            }
+    codec_feed(codec, text, len);
+    free(text);
 
-            codec_feed(codec, next + i, sizeof(next) - 1 - i);
-        }
+    good = ngx_spocr_redis_codec_next(codec, &m) == NGX_OK
+           && m->values[0].text.len == 1000000
+           && m->values[0].text.data[999999] == 'x';
 
-        if (ngx_spocr_redis_codec_next(codec, &m) != NGX_OK) {
-            break;
-        }
-
-        v = m->values;
-
-        if (m->nvalues != 2 || v[0].text.len != 3
-            || memcmp(v[0].text.data, "abc", 3) != 0 || v[1].integer != 5)
-        {
-            break;
-        }
+    if (cut < sizeof(next) - 1) {
+        good = good && ngx_spocr_redis_codec_next(codec, &m) == NGX_AGAIN;
+        codec_feed(codec, next + cut, sizeof(next) - 1 - cut);
     }
 
-    is_int(i, sizeof("*2\r\n$3\r\nabc\r\n:5\r\n"),
-           "a part of the next answer in the same bytes, cut anywhere");
+    return good && ngx_spocr_redis_codec_next(codec, &m) == NGX_OK
+           && m->nvalues == 2
+           && m->values[0].text.len == 3
+           && memcmp(m->values[0].text.data, "abc", 3) == 0
+           && m->values[1].integer == 5
+           && ngx_spocr_redis_codec_next(codec, &m) == NGX_AGAIN;
+}
+
+
+static void
+test_memory_behind(void)
+{
+    size_t                    cut;
+    ngx_spocr_redis_codec_t  *codec;
+
+    codec = ngx_spocr_redis_codec_create();
+    ngx_spocr_redis_codec_limit(codec, 3000000);
+
+    for (cut = 0; cut <= 17; cut++) {
+        ok(next_is_right(codec, cut),
+           "%u bytes of the next answer behind a long one", (unsigned) cut);
+    }
 
     ngx_spocr_redis_codec_destroy(codec);
 }
@@ -733,6 +741,7 @@ main(void)
     test_limit();
     test_limit_endless();
     test_memory();
+    test_memory_behind();
     test_long_error();
     test_mutants();
     test_commands();

@@ -192,6 +192,18 @@ ngx_conf_log_error(ngx_uint_t level, ngx_conf_t *cf, ngx_err_t err,
 }
 
 
+static ngx_log_t   zone_log;
+static ngx_uint_t  warned;              /* lines at warn */
+
+
+void
+ngx_log_error_core(ngx_uint_t level, ngx_log_t *log, ngx_err_t err,
+    const char *fmt, ...)
+{
+    warned += level == NGX_LOG_WARN;
+}
+
+
 static void
 set_clock(int64_t wall, int64_t mono)
 {
@@ -236,6 +248,9 @@ make_zone(size_t size)
         ngx_spocr_zone_outbox_reserve(zone, reserve);
     }
 
+    zone_log.log_level = NGX_LOG_NOTICE;
+
+    shm_zone.shm.log = &zone_log;
     shm_zone.shm.addr = (u_char *) &shpool;
     shpool.pfree = size / ngx_pagesize - 1;
 
@@ -822,8 +837,14 @@ test_states(void)
     is_int(ngx_spocr_zone_states(zone, 1), 2, "two workers said 1");
     is_int(ngx_spocr_zone_states(zone, 2), 1, "one said 2");
 
+    warned = 0;
     (void) ngx_spocr_zone_init(&shm_zone, zone);
     is_int(ngx_spocr_zone_states(zone, 1), 0, "a reload asks them again");
+    is_int(warned, 0, "and warns of nothing");
+
+    ngx_spocr_zone_outbox_reserve(zone, 16384);
+    (void) ngx_spocr_zone_init(&shm_zone, zone);
+    is_int(warned, 1, "but that an outbox is wanted now, and has no room");
 }
 
 
