@@ -74,6 +74,9 @@ ngx_spocr_header_filter(ngx_http_request_t *r)
 
         if (ctx->idem) {
             (void) ngx_spocr_idem_header(r, ctx->idem, 1);
+
+            /* another backend must not run it, too */
+            r->error_page = 1;
         }
 
         return ngx_spocr_answer_broken(r, ctx);
@@ -298,6 +301,9 @@ ngx_spocr_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
     if (rc == NGX_ABORT) {
         ctx->broken = 1;
         ctx->uri_changes = r->uri_changes;
+
+        /* no error_page: what it begins would be ended with this request */
+        r->error_page = 1;
 
         return ngx_http_filter_finalize_request(r, &ngx_spocr_module,
                                                 NGX_HTTP_BAD_GATEWAY);

@@ -320,15 +320,15 @@ ngx_spocr_idem_hold(ngx_http_request_t *r, ngx_spocr_idem_ctx_t *ctx,
     r->buffered |= NGX_SPOCR_IDEM_BUFFERED;
     ctx->state = NGX_SPOCR_IDEM_HELD;
 
-    if (!ctx->complete) {
+    /*
+     * As limit_rate does: or nginx would offer the same buffers again and again
+     * to a client that is ready for them, and take this pause for one of the
+     * client's (send_timeout).
+     */
 
-        /* as limit_rate does: or nginx would offer the same buffers again and
-         * again to a client that is ready for them */
-
-        r->connection->write->delayed = 1;
-        ngx_add_timer(r->connection->write, NGX_SPOCR_IDEM_DELAY);
-        ctx->delays = 1;
-    }
+    r->connection->write->delayed = 1;
+    ngx_add_timer(r->connection->write, NGX_SPOCR_IDEM_DELAY);
+    ctx->delays = 1;
 
     return NGX_AGAIN;
 }

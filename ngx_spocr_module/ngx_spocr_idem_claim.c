@@ -259,7 +259,10 @@ ngx_spocr_idem_keep(ngx_spocr_idem_ctx_t *ctx,
     ctx->blob.data = ngx_pnalloc(ctx->request->pool, blob->text.len + 1);
 
     if (ctx->blob.data == NULL) {
-        return NGX_SPOCR_IDEM_ANSWER_AWAY;
+
+        /* it was executed: never to be let by as if nobody knew */
+
+        return NGX_SPOCR_IDEM_ANSWER_BAD;
     }
 
     ngx_memcpy(ctx->blob.data, blob->text.data, blob->text.len);

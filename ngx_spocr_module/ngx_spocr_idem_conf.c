@@ -292,7 +292,8 @@ ngx_spocr_idem_upstream(ngx_conf_t *cf, const char *name)
 
 static const char  *ngx_spocr_idem_modules[] = {
     "ngx_http_proxy_module", "ngx_http_fastcgi_module",
-    "ngx_http_uwsgi_module", "ngx_http_scgi_module"
+    "ngx_http_uwsgi_module", "ngx_http_scgi_module",
+    "ngx_http_grpc_module"
 };
 
 

@@ -17,6 +17,7 @@
 
 static ngx_spocr_idem_outcome_e ngx_spocr_idem_of_status(
     ngx_http_request_t *r, ngx_spocr_idem_ctx_t *ctx, ngx_uint_t status);
+static ngx_uint_t ngx_spocr_idem_earlier(ngx_http_request_t *r);
 static ngx_uint_t ngx_spocr_idem_has_end(ngx_http_request_t *r);
 static ngx_int_t ngx_spocr_idem_put(ngx_spocr_idem_ctx_t *ctx,
     ngx_spocr_outbox_item_t *item,
@@ -137,7 +138,8 @@ ngx_spocr_idem_of_status(ngx_http_request_t *r, ngx_spocr_idem_ctx_t *ctx,
     }
 
     if (status >= NGX_HTTP_BAD_REQUEST) {
-        return NGX_SPOCR_IDEM_RELEASE;
+        return ngx_spocr_idem_earlier(r) ? NGX_SPOCR_IDEM_UNKNOWN
+                                         : NGX_SPOCR_IDEM_RELEASE;
     }
 
     if (r->headers_out.content_encoding
@@ -153,6 +155,41 @@ ngx_spocr_idem_of_status(ngx_http_request_t *r, ngx_spocr_idem_ctx_t *ctx,
     }
 
     return NGX_SPOCR_IDEM_STORE;
+}
+
+
+/*
+ * An error_page or an X-Accel-Redirect may have led from one backend to
+ * another: what the last one says is not what became of the first.
+ */
+
+static ngx_uint_t
+ngx_spocr_idem_earlier(ngx_http_request_t *r)
+{
+    ngx_uint_t                  i, status;
+    ngx_http_upstream_state_t  *state;
+
+    if (r->upstream == NULL || r->upstream_states == NULL) {
+        return 0;
+    }
+
+    state = r->upstream_states->elts;
+
+    for (i = 0; i < r->upstream_states->nelts; i++) {
+        status = state[i].status;
+
+        if (&state[i] != r->upstream->state
+            && state[i].bytes_sent > 0
+            && (state[i].header_time == (ngx_msec_t) -1
+                || status < NGX_HTTP_BAD_REQUEST
+                || status > NGX_HTTP_SERVICE_UNAVAILABLE
+                || status == NGX_HTTP_NOT_IMPLEMENTED))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
 }
 
 

@@ -108,9 +108,13 @@ ngx_spocr_read_body(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
 
     if (ctx->idem->state == NGX_SPOCR_IDEM_READING) {
 
-        /* some event of the client's: nginx reads on */
+        /*
+         * Nothing else runs the phases while nginx reads: it has failed, and
+         * this is the location of an error_page for that.
+         */
 
-        return NGX_DONE;
+        return r->err_status ? (ngx_int_t) r->err_status
+                             : NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 
     if (r->request_body || r->discard_body) {

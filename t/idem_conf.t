@@ -85,6 +85,9 @@ refused 'the same, inherited', qr/non_idempotent.*twice/,
 refused 'the same of fastcgi', qr/non_idempotent.*twice/,
         LOCATION => 'spocr_idempotency on; '
                     . 'fastcgi_next_upstream error non_idempotent;';
+refused 'the same of grpc', qr/non_idempotent.*twice/,
+        LOCATION => 'spocr_idempotency on; '
+                    . 'grpc_next_upstream error non_idempotent;';
 is +(test(SECRET => 'spocr_secret_file off;'))[0], 0, 'no secret, but said';
 is +(test(LOCATION => 'spocr_idempotency off;', SECRET => '', REDIS => ''))[0],
    0, 'off needs nothing';
