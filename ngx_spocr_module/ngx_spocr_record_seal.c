@@ -54,8 +54,8 @@ ngx_spocr_record_before(const ngx_spocr_secrets_t *secrets)
 size_t
 ngx_spocr_record_around(const ngx_spocr_secrets_t *secrets)
 {
-    return secrets ? NGX_SPOCR_SEALED_BEFORE + NGX_SPOCR_TAG_LEN
-                   : NGX_SPOCR_PLAIN_BEFORE;
+    return ngx_spocr_record_before(secrets)
+           + (secrets ? NGX_SPOCR_TAG_LEN : 0);
 }
 
 
