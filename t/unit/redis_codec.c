@@ -316,6 +316,7 @@ answer(ngx_spocr_redis_codec_t *codec, size_t len, size_t piece, u_char first)
     ngx_int_t                         rc;
     const ngx_spocr_redis_message_t  *m;
 
+    m = NULL;
     text = malloc(len + 64);
     total = (size_t) sprintf((char *) text, "*2\r\n$%zu\r\n", len);
 
@@ -337,7 +338,7 @@ answer(ngx_spocr_redis_codec_t *codec, size_t len, size_t piece, u_char first)
 
     free(text);
 
-    return rc == NGX_OK && fed == total && m->nvalues == 2
+    return rc == NGX_OK && fed == total && m && m->nvalues == 2
            && m->values[1].integer == 7 ? &m->values[0].text : NULL;
 }
 

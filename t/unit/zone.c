@@ -1053,7 +1053,7 @@ test_outbox_killed(void)
 
     one = outbox->lists[0].head;
     two = one->next;
-    three = two->next;
+    three = outbox->lists[0].tail;
 
     /* linked, and nothing else */
 
