@@ -142,7 +142,9 @@ $d = doctor($fake->url);
 told $d, 'version', 'FAIL', qr/redis 6\.2\.14 is too old: 7\.0 or newer/;
 is $d->{code}, 1, 'Redis 6';
 
-my $cluster = Spocr::Redis->new(config => ['cluster-enabled yes']);
+my $bus = Spocr::Port->new;         # or Redis takes one of those of clients
+my $cluster = Spocr::Redis->new(config => [
+    'cluster-enabled yes', 'cluster-port ' . $bus->number]);
 told doctor($cluster->url), 'role', 'FAIL', qr/^cluster: .* single Redises/;
 
 done_testing;
