@@ -1066,7 +1066,7 @@ test_outbox_killed(void)
     ngx_shmtx_unlock(&shpool.mutex);
 
     (void) put(zone, "four", 60000, NGX_SPOCR_ZONE_OUTBOX_NOW);
-    ok(three->prev == two && three->next->prev == three
+    ok(three->prev == two && three->next && three->next->prev == three
        && outbox->n == 4 && outbox->bytes == 15,
        "killed while it put one: the list is whole");
 
