@@ -11,6 +11,7 @@
 #define NGX_SPOCR_IDEM_CAPTURE_LIMIT  (64 * 1024 * 1024)
 
 
+static ngx_uint_t ngx_spocr_idem_is_never_stored(const ngx_str_t *name);
 static void ngx_spocr_idem_defaults(ngx_spocr_idem_conf_t *prev,
     ngx_spocr_idem_conf_t *conf);
 static ngx_http_upstream_conf_t *ngx_spocr_idem_upstream(ngx_conf_t *cf,
@@ -156,7 +157,7 @@ char *
 ngx_spocr_idem_store_header(ngx_conf_t *cf, ngx_spocr_idem_conf_t *icf)
 {
     ngx_str_t   *value, *name;
-    ngx_uint_t   i, k;
+    ngx_uint_t   i;
 
     if (icf->headers) {
         return "is duplicate";
@@ -176,25 +177,10 @@ ngx_spocr_idem_store_header(ngx_conf_t *cf, ngx_spocr_idem_conf_t *icf)
 
     for (i = 1; i < cf->args->nelts; i++) {
 
-        for (k = 0; k < sizeof(ngx_spocr_idem_never) / sizeof(char *); k++) {
-
-            if (ngx_strcasecmp(value[i].data,
-                               (u_char *) ngx_spocr_idem_never[k])
-                == 0
-                || ngx_strncasecmp(value[i].data, (u_char *) "x-spocr-", 8)
-                   == 0
-                || ngx_strncasecmp(value[i].data, (u_char *) "x-idempoten", 11)
-                   == 0
-                || ngx_strncasecmp(value[i].data, (u_char *) "ratelimit", 9)
-                   == 0
-                || ngx_strncasecmp(value[i].data, (u_char *) "x-ratelimit", 11)
-                   == 0)
-            {
-                ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
-                                   "header \"%V\" is never replayed",
-                                   &value[i]);
-                return NGX_CONF_ERROR;
-            }
+        if (ngx_spocr_idem_is_never_stored(&value[i])) {
+            ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                               "header \"%V\" is never replayed", &value[i]);
+            return NGX_CONF_ERROR;
         }
 
         name = ngx_array_push(icf->headers);
@@ -206,6 +192,27 @@ ngx_spocr_idem_store_header(ngx_conf_t *cf, ngx_spocr_idem_conf_t *icf)
     }
 
     return NGX_CONF_OK;
+}
+
+
+static ngx_uint_t
+ngx_spocr_idem_is_never_stored(const ngx_str_t *name)
+{
+    ngx_uint_t  i;
+
+    for (i = 0; i < sizeof(ngx_spocr_idem_never) / sizeof(char *); i++) {
+
+        if (ngx_strcasecmp(name->data, (u_char *) ngx_spocr_idem_never[i])
+            == 0)
+        {
+            return 1;
+        }
+    }
+
+    return ngx_strncasecmp(name->data, (u_char *) "x-spocr-", 8) == 0
+           || ngx_strncasecmp(name->data, (u_char *) "x-idempoten", 11) == 0
+           || ngx_strncasecmp(name->data, (u_char *) "ratelimit", 9) == 0
+           || ngx_strncasecmp(name->data, (u_char *) "x-ratelimit", 11) == 0;
 }
 
 

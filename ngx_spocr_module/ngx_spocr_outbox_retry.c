@@ -96,7 +96,7 @@ ngx_spocr_outbox_retry(ngx_spocr_outbox_t *outbox)
 
     while (!ngx_exiting
            && outbox->nagain < NGX_SPOCR_OUTBOX_AGAIN_MAX
-           && ngx_spocr_redis_ready(outbox->context.redis))
+           && ngx_spocr_redis_records_ready(outbox->context.redis))
     {
         entry = ngx_spocr_outbox_retry_take(outbox);
 

@@ -238,7 +238,7 @@ static int     full;                    /* ready, but it takes no call */
 
 
 ngx_uint_t
-ngx_spocr_redis_ready(const ngx_spocr_redis_t *redis)
+ngx_spocr_redis_records_ready(const ngx_spocr_redis_t *redis)
 {
     (void) redis;
 
