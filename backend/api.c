@@ -1,6 +1,10 @@
 /*
- * What the endpoints do, apart from HTTP: bytes of a body in, a reply out.
- * Called by http.c, on the thread of the connection.
+ * What answers are made of, and the endpoints that need no store.  Called by
+ * http.c, on the thread of the connection.
+ *
+ * Invariant of POST /ocr/fields: what it has charged is kept by the time its
+ * 200 is sent, and given back by the time anything else is; a process that
+ * ends in between leaves a row of "call", which the next start gives back.
  */
 
 #include <stdlib.h>
@@ -8,7 +12,26 @@
 #include <time.h>
 
 #include "api.h"
+#include "fetch.h"
+#include "ident.h"
 #include "request.h"
+#include "space/money.h"
+#include "work.h"
+
+
+void
+be_reply_json(be_reply_t *r, int status, json_t *o)
+{
+    r->status = status;
+    r->body = o ? json_dumps(o, JSON_COMPACT) : NULL;
+    r->len = r->body ? strlen(r->body) : 0;
+
+    if (r->body == NULL) {
+        r->status = 500;
+    }
+
+    json_decref(o);
+}
 
 
 void
@@ -23,65 +46,63 @@ be_api_refuse(be_reply_t *r, be_fault_t *f, const char *request_id)
 }
 
 
-/* Replaces the URL of a request by the bytes behind it. */
+/* Holds the price of a synchronous call, whose id is made here. */
 
 static int
-be_api_fetch(const be_http_conf_t *conf, be_request_t *q,
-    const be_span_t *span, be_fault_t *f)
+be_charge(const be_in_t *in, char *ref, be_fault_t *f)
 {
-    int         rc;
-    json_t     *meta;
-    be_frame_t  job = { 0 }, reply;
+    be_db_t     *db;
+    const char  *refs[1];
 
-    meta = json_pack("{s:s,s:O}", "url", q->url, "allowed", conf->allowed);
-    job.text = json_dumps(meta, JSON_COMPACT);
-    job.text_len = job.text ? strlen(job.text) : 0;
-    json_decref(meta);
+    if (in->conf->store == NULL) {
+        return 0;
+    }
 
-    rc = be_pool_call(conf->fetch, &job, &reply, span, f);
-    free(job.text);
+    be_id(ref, "call_");
+    refs[0] = ref;
 
-    if (rc != 0) {
-        if (f->status == 502) {
-            be_fault(f, 502, "The image could not be fetched");
-        }
+    db = be_store_write(in->conf->store, f);
+    if (db == NULL) {
         return -1;
     }
 
-    q->image = reply.data;
-    q->image_len = reply.data_len;
-    reply.data = NULL;
-    be_frame_free(&reply);
+    if (be_money_hold(db, in->uid, 1, refs, in->conf->free_scans,
+                      in->request_id, f) != 0)
+    {
+        be_store_abort(db);
+        return -1;
+    }
 
-    return be_image_check(q->image, q->image_len, f);
+    (void) be_run(db, "INSERT INTO call (ref, uid, request_id, created)"
+                  " VALUES (?, ?, ?, ?)", "sssi", ref, in->uid,
+                  in->request_id, be_wall_ms());
+
+    return be_store_commit(db, f);
 }
 
 
+/* Keeps the price, or gives it back. */
+
 static int
-be_api_read(const be_http_conf_t *conf, be_request_t *q, be_frame_t *reply,
-    const be_span_t *span, be_fault_t *f)
+be_settle(const be_in_t *in, const char *ref, int keep, be_fault_t *f)
 {
-    int         rc;
-    json_t     *meta;
-    be_frame_t  job = { 0 };
+    be_db_t  *db;
 
-    meta = json_pack("{s:O,s:O*}", "fields", q->fields, "languageHints",
-                     q->hints);
-    job.text = json_dumps(meta, JSON_COMPACT);
-    json_decref(meta);
-
-    if (job.text == NULL) {
-        return be_fault(f, 500, "Internal error");
+    db = be_store_write(in->conf->store, f);
+    if (db == NULL) {
+        return -1;
     }
 
-    job.text_len = strlen(job.text);
-    job.data = q->image;
-    job.data_len = q->image_len;
+    if (keep) {
+        (void) be_money_capture(db, ref, in->request_id);
 
-    rc = be_pool_call(conf->ocr, &job, reply, span, f);
-    free(job.text);
+    } else {
+        (void) be_money_refund(db, ref, in->request_id);
+    }
 
-    return rc;
+    (void) be_run(db, "DELETE FROM call WHERE ref = ?", "s", ref);
+
+    return be_store_commit(db, f);
 }
 
 
@@ -91,60 +112,88 @@ be_api_read(const be_http_conf_t *conf, be_request_t *q, be_frame_t *reply,
  * is found at the last moment would only be killed with the page half read.
  */
 
-void
-be_api_fields(const be_http_conf_t *conf, be_buf_t *body,
-    const char *request_id, be_reply_t *r)
+static int
+be_fields_work(const be_http_conf_t *conf, be_request_t *q, be_reply_t *r,
+    be_fault_t *f)
 {
-    int           rc;
-    be_fault_t    f = { 0 };
-    be_frame_t    reply = { 0 };
-    be_request_t  q;
-    uint64_t      now = be_now_ms(), third = (uint64_t) conf->timeout * 333;
-    be_span_t     fetch = { now + third, now + 2 * third };
-    be_span_t     read = { now + 2 * third, now + 3 * third };
+    uint64_t   now = be_now_ms(), third = (uint64_t) conf->timeout * 333;
+    be_span_t  fetch = { now + third, now + 2 * third };
+    be_span_t  read = { now + 2 * third, now + 3 * third };
+    be_task_t  task = { .fields = q->fields, .hints = q->hints,
+                        .prompt = q->prompt };
 
-    rc = be_request_parse(body->data, body->len, &q, &f);
-    be_buf_free(body);
-    r->deprecated = q.deprecated;
-
-    if (rc == 0 && q.url != NULL) {
-        rc = be_api_fetch(conf, &q, &fetch, &f);
+    if (q->url != NULL
+        && (be_fetch_image(conf, q->url, &fetch, &q->image, &q->image_len, f)
+            != 0
+            || be_image_check(q->image, q->image_len, f) != 0))
+    {
+        return -1;
     }
 
-    if (rc == 0) {
-        rc = be_api_read(conf, &q, &reply, &read, &f);
-    }
+    task.image = q->image;
+    task.image_len = q->image_len;
 
-    be_request_free(&q);
-
-    if (rc != 0) {
-        be_api_refuse(r, &f, request_id);
-        return;
-    }
-
-    r->status = 200;
-    r->body = reply.text;
-    r->len = reply.text_len;
-    reply.text = NULL;
-    be_frame_free(&reply);
+    return be_work(conf, &task, &read, &r->body, &r->len, f);
 }
 
 
 void
-be_api_health(be_reply_t *r)
+be_api_fields(const be_in_t *in, be_reply_t *r)
 {
-    char        when[32];
-    time_t      now = time(NULL);
-    json_t     *o;
-    struct tm   tm;
+    int           rc, held;
+    char          ref[BE_ID_SIZE] = "";
+    be_fault_t    f = { 0 }, worse = { 0 };
+    be_request_t  q;
+
+    rc = be_request_parse(in->body->data, in->body->len,
+                          in->conf->services.llm_url != NULL, &q, &f);
+    be_buf_free(in->body);
+    r->deprecated = q.deprecated;
+
+    if (rc == 0) {
+        rc = be_charge(in, ref, &f);
+    }
+
+    held = rc == 0 && ref[0] != '\0';
+
+    if (rc == 0) {
+        rc = be_fields_work(in->conf, &q, r, &f);
+    }
+
+    be_request_free(&q);
+
+    if (held && rc == 0) {
+        rc = be_settle(in, ref, 1, &f);
+    }
+
+    if (rc == 0) {
+        r->status = 200;
+        return;
+    }
+
+    /* what cannot be given back now is given back at the next start */
+
+    if (held && be_settle(in, ref, 0, &worse) != 0) {
+        be_fault_free(&worse);
+    }
+
+    free(r->body);
+    be_api_refuse(r, &f, in->request_id);
+}
+
+
+void
+be_api_health(const be_in_t *in, be_reply_t *r)
+{
+    char       when[32];
+    time_t     now = time(NULL);
+    struct tm  tm;
+
+    (void) in;
 
     gmtime_r(&now, &tm);
     strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
 
-    o = json_pack("{s:s,s:s,s:s}", "status", "ok", "version", BE_VERSION,
-                  "time", when);
-    r->status = 200;
-    r->body = json_dumps(o, JSON_COMPACT);
-    r->len = r->body ? strlen(r->body) : 0;
-    json_decref(o);
+    be_reply_json(r, 200, json_pack("{s:s,s:s,s:s}", "status", "ok",
+                                    "version", BE_VERSION, "time", when));
 }

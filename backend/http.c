@@ -1,6 +1,7 @@
 /*
- * The HTTP front, on libmicrohttpd: routes, identity, bodies, headers and the
- * log.  One thread per connection; main.c starts and stops it.
+ * The HTTP front, on libmicrohttpd: bodies, the queue, answers and the log;
+ * call.c judges the headers.  One thread per connection; main.c starts and
+ * stops it.
  *
  * Invariant: a refusal is decided before the body is read, but is sent after
  * it (up to a limit), so that a proxy that is still sending sees the answer
@@ -11,32 +12,37 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/random.h>
 #include <time.h>
+#include <unistd.h>
 
-#include <microhttpd.h>
-
-#include "api.h"
-#include "request.h"
+#include "call.h"
 
 
 #define BE_MAX_DRAIN    (64u * 1024 * 1024)
 #define BE_CONNECTIONS  256
-#define BE_MAX_ID       128
 
 /* A connection may rest for longer than the gateway keeps it; the pauses of
- * a body are shorter, and so is the whole of it: a place is taken meanwhile. */
+ * a body are shorter, and so is the whole of it: a place is taken meanwhile.
+ * Files may take longer. */
 
 #define BE_IDLE_S       120
 #define BE_PAUSE_S      20
 #define BE_BODY_MS      60000
+#define BE_FILES_MS     180000
+
 /* RFC 9745: since when the snake_case names are deprecated (2026-01-01) */
 
 #define BE_DEPRECATED_SINCE  "@1767225600"
 
+#define BE_PAGE_POLICY                                                        \
+    "default-src 'none'; script-src 'self'; style-src 'self';"                \
+    " img-src 'self' blob: data:; connect-src 'self'; base-uri 'none';"       \
+    " form-action 'none'; frame-ancestors 'none'"
 
-typedef enum { BE_ROUTE_NONE = 0, BE_ROUTE_HEALTH, BE_ROUTE_FIELDS } be_route_e;
+/* what a client has sent is never to run in a browser */
+
+#define BE_FILE_POLICY  "sandbox; default-src 'none'"
+
 
 struct be_http_s {
     be_http_conf_t      conf;
@@ -46,234 +52,26 @@ struct be_http_s {
     int                 stopping;
 };
 
-typedef struct {
-    be_http_t   *http;
-    char        *target;            /* as in the request line */
-    int          begun;             /* its header was read */
-    be_route_e   route;
-    int          counted;           /* holds a place in "running" */
-    uint64_t     started;
-    uint64_t     drained;
-    char         id[BE_MAX_ID + 1];
-    char         uid[BE_MAX_ID + 1];
-    char         key[BE_MAX_ID + 1];
-    const char  *allow;
-    be_fault_t   fault;
-    be_buf_t     body;
-} be_call_t;
 
-
-typedef struct {
-    const char  *name;
-    const char  *value;
-    int          n;
-} be_header_t;
-
-
-static enum MHD_Result
-be_header_one(void *data, enum MHD_ValueKind kind, const char *key,
-    const char *value)
-{
-    be_header_t  *h = data;
-
-    (void) kind;
-
-    if (strcasecmp(key, h->name) == 0) {
-        h->value = value;
-        h->n++;
-    }
-
-    return MHD_YES;
-}
-
-
-/* The value of a header that stands there once and is well-formed, or NULL. */
-
-static const char *
-be_header(struct MHD_Connection *c, const char *name, const char *chars)
-{
-    size_t       len;
-    be_header_t  h = { name, NULL, 0 };
-
-    MHD_get_connection_values(c, MHD_HEADER_KIND, be_header_one, &h);
-
-    if (h.n != 1 || h.value == NULL) {
-        return NULL;
-    }
-
-    len = strlen(h.value);
-
-    if (chars != NULL
-        && (len == 0 || len > BE_MAX_ID || strspn(h.value, chars) != len))
-    {
-        return NULL;
-    }
-
-    return h.value;
-}
-
-
-/* The same as it is signed: "" where there is none, -1 where there are two. */
+/* A place in the queue, where the path takes one: 0, or -1 and the fault. */
 
 static int
-be_header_signed(struct MHD_Connection *c, const char *name,
-    const char **value)
+be_call_enter(be_http_t *h, be_call_t *call)
 {
-    be_header_t  h = { name, NULL, 0 };
-
-    MHD_get_connection_values(c, MHD_HEADER_KIND, be_header_one, &h);
-    *value = h.value ? h.value : "";
-
-    return h.n > 1 ? -1 : 0;
-}
-
-
-#define BE_ID_CHARS                                                           \
-    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-"
-
-
-static void
-be_call_identity(be_call_t *call, struct MHD_Connection *c)
-{
-    size_t          i;
-    const char     *s;
-    unsigned char   r[16] = { 0 };
-
-    s = be_header(c, "X-Request-Id", BE_ID_CHARS);
-
-    if (s != NULL) {
-        snprintf(call->id, sizeof(call->id), "%s", s);
-
-    } else {
-        if (getrandom(r, sizeof(r), 0) != (ssize_t) sizeof(r)) {
-            memcpy(r, &call->started, sizeof(call->started));
-        }
-
-        memcpy(call->id, "req_", 4);
-        for (i = 0; i < sizeof(r); i++) {
-            snprintf(call->id + 4 + 2 * i, 3, "%02x", r[i]);
-        }
-    }
-
-    s = be_header(c, "X-Spocr-Uid", BE_ID_CHARS ":@");
-    snprintf(call->uid, sizeof(call->uid), "%s", s ? s : "");
-
-    s = be_header(c, "X-Spocr-Key-Id", BE_ID_CHARS ":@");
-    snprintf(call->key, sizeof(call->key), "%s", s ? s : "");
-}
-
-
-static int
-be_is_json(const char *type)
-{
-    size_t  n = strlen("application/json");
-
-    return type != NULL && strncasecmp(type, "application/json", n) == 0
-           && (type[n] == '\0' || type[n] == ';' || type[n] == ' ');
-}
-
-
-/* 0, or -1 and the refusal: the gateway has not signed it. */
-
-static int
-be_call_signature(be_call_t *call, struct MHD_Connection *c,
-    const char *method)
-{
-    const char          *value, *wrong = "wrong";
-    be_signed_t          what = { .method = method, .target = call->target };
-    const be_secrets_t  *secrets = call->http->conf.secrets;
-
-    if (secrets->n == 0) {
+    if (!(call->match.flags & BE_COUNTS)) {
         return 0;
     }
 
-    if (be_header_signed(c, "X-Spocr-Signature", &value) == 0
-        && be_header_signed(c, "X-Request-Id", &what.request_id) == 0
-        && be_header_signed(c, "X-Spocr-Uid", &what.uid) == 0
-        && be_header_signed(c, "X-Spocr-Key-Id", &what.key_id) == 0)
-    {
-        wrong = be_signature_wrong(secrets, &what, value, time(NULL));
-    }
-
-    if (wrong == NULL) {
-        return 0;
-    }
-
-    /* whoever it says it is, it may be anybody: not for the log */
-
-    call->uid[0] = '\0';
-    call->key[0] = '\0';
-
-    be_fault(&call->fault, 403, "The request was not signed by the gateway");
-    call->fault.details = json_pack("{s:s}", "reason", wrong);
-
-    return -1;
-}
-
-
-/* Everything that can be said of a request before its body. */
-
-static int
-be_call_check(be_call_t *call, struct MHD_Connection *c, const char *url,
-    const char *method)
-{
-    int          n;
-    const char  *s;
-    be_fault_t  *f = &call->fault;
-
-    if (strcmp(url, "/health") == 0) {
-        call->route = BE_ROUTE_HEALTH;
-
-        if (strcmp(method, "GET") == 0 || strcmp(method, "HEAD") == 0) {
-            return 0;
-        }
-    }
-
-    if (be_call_signature(call, c, method) != 0) {
-        return -1;
-    }
-
-    if (call->route == BE_ROUTE_HEALTH) {
-        call->allow = "GET, HEAD";
-        return be_fault(f, 405, "Method not allowed");
-    }
-
-    if (strcmp(url, "/ocr/fields") != 0) {
-        return be_fault(f, 404, "Not found");
-    }
-
-    call->route = BE_ROUTE_FIELDS;
-
-    if (strcmp(method, "POST") != 0) {
-        call->allow = "POST";
-        return be_fault(f, 405, "Method not allowed");
-    }
-
-    if (call->uid[0] == '\0') {
-        return be_fault(f, 403, "The request did not come through the gateway:"
-                        " it has no valid X-Spocr-Uid");
-    }
-
-    if (!be_is_json(be_header(c, "Content-Type", NULL))) {
-        return be_fault(f, 415, "The body must be sent as application/json");
-    }
-
-    s = be_header(c, "Content-Length", NULL);
-    if (s != NULL && strtoull(s, NULL, 10) > BE_MAX_BODY) {
-        return be_fault(f, 413, "The body is larger than 30 MB");
-    }
-
-    pthread_mutex_lock(&call->http->lock);
-    n = call->http->running;
-    if (n < call->http->conf.queue) {
-        call->http->running++;
+    pthread_mutex_lock(&h->lock);
+    if (h->running < h->conf.queue) {
+        h->running++;
         call->counted = 1;
     }
-    pthread_mutex_unlock(&call->http->lock);
+    pthread_mutex_unlock(&h->lock);
 
     if (!call->counted) {
-        be_fault(f, 503, "The service is busy");
-        f->details = json_pack("{s:i}", "retryAfterSec", 5);
+        be_fault(&call->fault, 503, "The service is busy");
+        call->fault.details = json_pack("{s:i}", "retryAfterSec", 5);
         return -1;
     }
 
@@ -281,7 +79,7 @@ be_call_check(be_call_t *call, struct MHD_Connection *c, const char *url,
 }
 
 
-/* One line of JSON; the path of an unknown route is not repeated. */
+/* One line of JSON; the path is the route's, and "-" for what is none. */
 
 static void
 be_call_log(const be_call_t *call, const char *method, const be_reply_t *r)
@@ -291,7 +89,6 @@ be_call_log(const be_call_t *call, const char *method, const be_reply_t *r)
     json_t          *o;
     struct tm        tm;
     struct timespec  ts;
-    static const char  *paths[] = { "-", "/health", "/ocr/fields" };
 
     clock_gettime(CLOCK_REALTIME, &ts);
     gmtime_r(&ts.tv_sec, &tm);
@@ -300,8 +97,8 @@ be_call_log(const be_call_t *call, const char *method, const be_reply_t *r)
     o = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:s,s:I}",
                   "time", when, "requestId", call->id, "uid", call->uid,
                   "keyId", call->key, "method", method, "path",
-                  paths[call->route], "status", r->status, "code",
-                  r->code ? r->code : "", "ms",
+                  call->match.path ? call->match.path : "-", "status",
+                  r->status, "code", r->code ? r->code : "", "ms",
                   (json_int_t) (be_now_ms() - call->started));
     line = o ? json_dumps(o, JSON_COMPACT) : NULL;
 
@@ -314,25 +111,42 @@ be_call_log(const be_call_t *call, const char *method, const be_reply_t *r)
 }
 
 
-static enum MHD_Result
-be_call_send(be_call_t *call, struct MHD_Connection *c, const char *method,
-    be_reply_t *r)
+/* The reply's body or file is MHD's, or gone, when this returns. */
+
+static struct MHD_Response *
+be_reply_response(be_reply_t *r)
 {
-    int                   stopping;
-    enum MHD_Result       rc;
     struct MHD_Response  *resp;
     static char           empty[] = "";
+
+    if (r->file) {
+        resp = MHD_create_response_from_fd(r->len, r->fd);
+        if (resp == NULL) {
+            close(r->fd);
+        }
+        return resp;
+    }
 
     resp = MHD_create_response_from_buffer(r->len, r->body ? r->body : empty,
                                            r->body ? MHD_RESPMEM_MUST_FREE
                                                    : MHD_RESPMEM_PERSISTENT);
     if (resp == NULL) {
         free(r->body);
-        return MHD_NO;
     }
 
-    MHD_add_response_header(resp, "Content-Type", "application/json");
-    MHD_add_response_header(resp, "Cache-Control", "no-store");
+    return resp;
+}
+
+
+static void
+be_reply_headers(const be_call_t *call, const be_reply_t *r,
+    struct MHD_Response *resp)
+{
+    MHD_add_response_header(resp, "Content-Type",
+                            r->type ? r->type : "application/json");
+    MHD_add_response_header(resp, "Cache-Control",
+                            r->cacheable ? "private" : "no-store");
+    MHD_add_response_header(resp, "X-Content-Type-Options", "nosniff");
     MHD_add_response_header(resp, "X-Request-Id", call->id);
 
     if (call->allow != NULL) {
@@ -343,9 +157,44 @@ be_call_send(be_call_t *call, struct MHD_Connection *c, const char *method,
         MHD_add_response_header(resp, "Deprecation", BE_DEPRECATED_SINCE);
     }
 
-    pthread_mutex_lock(&call->http->lock);
-    stopping = call->http->stopping;
-    pthread_mutex_unlock(&call->http->lock);
+    if (r->replayed) {
+        MHD_add_response_header(resp, "X-Idempotent-Replay", "true");
+    }
+
+    if (r->disposition[0] != '\0') {
+        MHD_add_response_header(resp, "Content-Disposition", r->disposition);
+    }
+
+    if (r->file) {
+        MHD_add_response_header(resp, "Content-Security-Policy",
+                                BE_FILE_POLICY);
+
+    } else if (call->match.flags & BE_PAGE) {
+        MHD_add_response_header(resp, "Content-Security-Policy",
+                                BE_PAGE_POLICY);
+        MHD_add_response_header(resp, "Referrer-Policy", "no-referrer");
+    }
+}
+
+
+static enum MHD_Result
+be_call_send(be_http_t *h, be_call_t *call, struct MHD_Connection *c,
+    const char *method, be_reply_t *r)
+{
+    int                   stopping;
+    enum MHD_Result       rc;
+    struct MHD_Response  *resp;
+
+    resp = be_reply_response(r);
+    if (resp == NULL) {
+        return MHD_NO;
+    }
+
+    be_reply_headers(call, r, resp);
+
+    pthread_mutex_lock(&h->lock);
+    stopping = h->stopping;
+    pthread_mutex_unlock(&h->lock);
 
     if (stopping) {
         MHD_add_response_header(resp, "Connection", "close");
@@ -368,8 +217,29 @@ be_call_patience(struct MHD_Connection *c, unsigned seconds)
 }
 
 
+static void
+be_call_handle(be_call_t *call, const char *method, be_reply_t *r)
+{
+    be_in_t  in = {
+        .conf = call->conf,
+        .method = method,
+        .request_id = call->id,
+        .uid = call->uid,
+        .key_id = call->key,
+        .idempotency_key = call->idempotency[0] ? call->idempotency : NULL,
+        .arg = { call->match.arg[0], call->match.arg[1] },
+        .query = &call->query,
+        .body = &call->body,
+        .upload = call->upload
+    };
+
+    call->match.route->handler(&in, r);
+}
+
+
 static enum MHD_Result
-be_call_answer(be_call_t *call, struct MHD_Connection *c, const char *method)
+be_call_answer(be_http_t *h, be_call_t *call, struct MHD_Connection *c,
+    const char *method)
 {
     be_reply_t  r = { 0 };
 
@@ -381,23 +251,60 @@ be_call_answer(be_call_t *call, struct MHD_Connection *c, const char *method)
         be_fault(&call->fault, 503, "Out of memory");
     }
 
+    if (call->fault.status == 0 && call->upload != NULL) {
+        (void) be_upload_end(call->upload, &call->fault);
+    }
+
     if (call->fault.status != 0) {
         be_api_refuse(&r, &call->fault, call->id);
 
-    } else if (call->route == BE_ROUTE_HEALTH) {
-        be_api_health(&r);
-
     } else {
-        be_api_fields(&call->http->conf, &call->body, call->id, &r);
+        be_call_handle(call, method, &r);
     }
 
-    if (r.body == NULL) {
+    if (r.status == 0 || (r.body == NULL && !r.file)) {
         r.status = 500;
+        r.len = 0;
     }
 
     be_call_patience(c, BE_IDLE_S);
 
-    return be_call_send(call, c, method, &r);
+    return be_call_send(h, call, c, method, &r);
+}
+
+
+/* What is refused needs no memory and no disk any more. */
+
+static void
+be_call_drop(be_call_t *call)
+{
+    be_buf_free(&call->body);
+    be_upload_free(call->upload);
+    call->upload = NULL;
+}
+
+
+static void
+be_call_keep(be_call_t *call, const char *data, size_t len)
+{
+    const be_route_t  *route = call->match.route;
+
+    if (len > route->max - call->kept) {
+        be_fault(&call->fault, 413, "The body is larger than %zu MB",
+                 route->max >> 20);
+
+    } else if (route->body == BE_BODY_FORM) {
+        (void) be_upload_feed(call->upload, data, len, &call->fault);
+
+    } else {
+        be_buf_add(&call->body, data, len);
+    }
+
+    call->kept += len;
+
+    if (call->fault.status != 0) {
+        be_call_drop(call);
+    }
 }
 
 
@@ -406,27 +313,30 @@ be_call_answer(be_call_t *call, struct MHD_Connection *c, const char *method)
 static enum MHD_Result
 be_call_body(be_call_t *call, const char *data, size_t *len)
 {
-    call->drained += *len;
+    uint64_t           time = BE_BODY_MS, waste = BE_MAX_DRAIN;
+    const be_route_t  *route = call->match.route;
 
-    if (call->drained > BE_MAX_DRAIN
-        || be_now_ms() - call->started > BE_BODY_MS)
-    {
+    if (route != NULL && route->body == BE_BODY_FORM) {
+        time = BE_FILES_MS;
+        waste = route->max;
+    }
+
+    if (be_now_ms() - call->started > time) {
         return MHD_NO;
     }
 
-    if (call->fault.status == 0 && call->route == BE_ROUTE_FIELDS) {
-        if (call->body.len + *len > BE_MAX_BODY) {
-            be_buf_free(&call->body);
-            be_fault(&call->fault, 413, "The body is larger than 30 MB");
+    if (call->fault.status == 0 && route != NULL
+        && route->body != BE_BODY_NONE)
+    {
+        be_call_keep(call, data, *len);
 
-        } else {
-            be_buf_add(&call->body, data, *len);
-        }
+    } else {
+        call->wasted += *len;
     }
 
     *len = 0;
 
-    return MHD_YES;
+    return call->wasted > waste ? MHD_NO : MHD_YES;
 }
 
 
@@ -436,6 +346,7 @@ static void *
 be_http_target(void *data, const char *target, struct MHD_Connection *c)
 {
     be_call_t  *call;
+    be_http_t  *h = data;
 
     (void) c;
 
@@ -444,7 +355,7 @@ be_http_target(void *data, const char *target, struct MHD_Connection *c)
         return NULL;
     }
 
-    call->http = data;
+    call->conf = &h->conf;
     call->target = strdup(target);
 
     if (call->target == NULL) {
@@ -463,8 +374,9 @@ be_http_handler(void *data, struct MHD_Connection *c, const char *url,
 {
     const char  *s;
     be_call_t   *call = *state;
+    be_http_t   *h = data;
 
-    (void) data;
+    (void) url;
     (void) version;
 
     if (call == NULL) {
@@ -473,7 +385,7 @@ be_http_handler(void *data, struct MHD_Connection *c, const char *url,
 
     if (call->begun) {
         return *len ? be_call_body(call, body, len)
-                    : be_call_answer(call, c, method);
+                    : be_call_answer(h, call, c, method);
     }
 
     call->begun = 1;
@@ -481,9 +393,11 @@ be_http_handler(void *data, struct MHD_Connection *c, const char *url,
     be_call_identity(call, c);
     be_call_patience(c, BE_PAUSE_S);
 
-    if (be_call_check(call, c, url, method) == 0) {
+    if (be_call_check(call, c, method) == 0 && be_call_enter(h, call) == 0) {
         return MHD_YES;
     }
+
+    be_call_drop(call);
 
     /* refused: at once where the client waits for a 100, or the rest is
      * too much to read */
@@ -493,7 +407,7 @@ be_http_handler(void *data, struct MHD_Connection *c, const char *url,
     if (be_header(c, "Expect", NULL) != NULL
         || (s != NULL && strtoull(s, NULL, 10) > BE_MAX_DRAIN))
     {
-        return be_call_answer(call, c, method);
+        return be_call_answer(h, call, c, method);
     }
 
     return MHD_YES;
@@ -520,8 +434,10 @@ be_http_completed(void *data, struct MHD_Connection *c, void **state,
         pthread_mutex_unlock(&h->lock);
     }
 
+    be_call_drop(call);
+    be_query_free(&call->query);
+    be_match_free(&call->match);
     be_fault_free(&call->fault);
-    be_buf_free(&call->body);
     free(call->target);
     free(call);
     *state = NULL;

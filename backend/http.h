@@ -2,18 +2,31 @@
 #define BE_HTTP_H
 
 #include "pool.h"
+#include "remote.h"
 #include "signature.h"
+#include "space/store.h"
 
 #define BE_VERSION  "0.1.0"
 
+typedef struct be_jobs_s  be_jobs_t;
+typedef struct be_courier_s  be_courier_t;
+
+/* What handlers may use; it does not change while the server runs. */
 typedef struct {
     int                  listen_fd;
     int                  queue;      /* calls under way or waiting, at most */
     int                  timeout;    /* seconds, from the body to the answer */
     be_pool_t           *ocr;
-    be_pool_t           *fetch;
+    be_pool_t           *fetch;      /* image URLs */
+    be_pool_t           *deliver;    /* webhooks; NULL without a store */
+    be_pool_t           *remote;     /* the operator's own services, or NULL */
     json_t              *allowed;    /* URL hosts, ["host:port", ...] */
     const be_secrets_t  *secrets;    /* who has one is the gateway */
+    be_remote_t          services;   /* which services these are */
+    be_store_t          *store;      /* NULL: nothing is stored or charged */
+    int                  free_scans; /* of a tenant in a month */
+    be_jobs_t           *jobs;       /* space/jobs.h; NULL without a store */
+    be_courier_t        *courier;    /* space/courier.h; NULL likewise */
 } be_http_conf_t;
 
 typedef struct be_http_s  be_http_t;

@@ -1,21 +1,18 @@
 /*
- * The command line, and the socket that it asks for.  Called by main.c.
- * Invariant: without a secret of the gateway nothing but loopback and unix
- * sockets is ever listened on: the backend believes what the gateway says of
- * its clients.
+ * The command line.  Called by main.c.
+ * Invariant: what is accepted here is whole: an option that needs another one
+ * is refused without it, before anything is opened.
  */
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <getopt.h>
-#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
+#include <strings.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "http.h"
@@ -23,9 +20,14 @@
 #include "options.h"
 
 
+#define BE_FREE_SCANS      100
+#define BE_FETCHERS        6         /* they wait, mostly */
+#define BE_REMOTE_TIMEOUT  20
+
 static const char  be_usage[] =
 "Usage: spocr-backend [OPTION]...\n"
-"Reads invoices and receipts from images: POST /ocr/fields, GET /health.\n"
+"       spocr-backend grant | flatfee | ledger --help\n"
+"Reads invoices and receipts from images, and stores them in sheets.\n"
 "\n"
 "  --listen ADDRESS        unix:PATH, 127.0.0.1:PORT or [::1]:PORT; port 0\n"
 "                          takes a free one (default 127.0.0.1:8090); other\n"
@@ -37,11 +39,30 @@ static const char  be_usage[] =
 "  --timeout SECONDS       for a call, its waiting included; then 503 or 502\n"
 "                          (default 45)\n"
 "  --allow-url-host HOST:PORT\n"
-"                          fetch images from this host even if it is not on\n"
-"                          the public internet; may be repeated\n"
+"                          fetch images from this host, and deliver webhooks\n"
+"                          to it, even if it is not on the public internet;\n"
+"                          may be repeated\n"
 "  --gateway-secret-file PATH\n"
 "                          refuse what the gateway has not signed with one of\n"
 "                          the secrets in this file; all but GET /health\n"
+"\n"
+"What is stored, and paid for:\n"
+"  --data DIR              the folder of sheets, images, jobs and money; it\n"
+"                          is made where there is none.  Without it nothing\n"
+"                          is stored or charged\n"
+"  --free-scans N          of each tenant in a month (default 100)\n"
+"  --webhook-retries S,... seconds before each further attempt (default\n"
+"                          60,300,1800,7200,43200)\n"
+"\n"
+"Services of your own, in the place of what is built in:\n"
+"  --ocr-url URL           an OCR engine over HTTP\n"
+"  --llm-url URL           an OpenAI-compatible API, without /v1/...\n"
+"  --llm-model NAME        its model\n"
+"  --llm-key-file PATH     its key\n"
+"  --llm-strict            its failure is a 502; else the built-in rules do\n"
+"                          what they can\n"
+"  --remote-timeout SECONDS  for one request to either (default 20)\n"
+"\n"
 "  --help, --version\n"
 "\n"
 "It trusts the X-Spocr-Uid, X-Spocr-Key-Id and X-Request-Id of the gateway in\n"
@@ -49,9 +70,39 @@ static const char  be_usage[] =
 "not given the gateway's secret.\n"
 "SIGTERM and SIGINT end it once the running calls are answered.\n";
 
+enum {
+    BE_OPT_LISTEN = 256, BE_OPT_MODE, BE_OPT_WORKERS, BE_OPT_QUEUE,
+    BE_OPT_TIMEOUT, BE_OPT_ALLOW, BE_OPT_SECRET, BE_OPT_DATA, BE_OPT_FREE,
+    BE_OPT_RETRIES, BE_OPT_OCR_URL, BE_OPT_LLM_URL, BE_OPT_LLM_MODEL,
+    BE_OPT_LLM_KEY, BE_OPT_LLM_STRICT, BE_OPT_REMOTE_TIMEOUT, BE_OPT_HELP,
+    BE_OPT_VERSION
+};
 
-static int
-be_number(const char *name, const char *s, int min, int max, int *out)
+static const struct option  be_option_names[] = {
+    { "listen", required_argument, NULL, BE_OPT_LISTEN },
+    { "socket-mode", required_argument, NULL, BE_OPT_MODE },
+    { "workers", required_argument, NULL, BE_OPT_WORKERS },
+    { "queue", required_argument, NULL, BE_OPT_QUEUE },
+    { "timeout", required_argument, NULL, BE_OPT_TIMEOUT },
+    { "allow-url-host", required_argument, NULL, BE_OPT_ALLOW },
+    { "gateway-secret-file", required_argument, NULL, BE_OPT_SECRET },
+    { "data", required_argument, NULL, BE_OPT_DATA },
+    { "free-scans", required_argument, NULL, BE_OPT_FREE },
+    { "webhook-retries", required_argument, NULL, BE_OPT_RETRIES },
+    { "ocr-url", required_argument, NULL, BE_OPT_OCR_URL },
+    { "llm-url", required_argument, NULL, BE_OPT_LLM_URL },
+    { "llm-model", required_argument, NULL, BE_OPT_LLM_MODEL },
+    { "llm-key-file", required_argument, NULL, BE_OPT_LLM_KEY },
+    { "llm-strict", no_argument, NULL, BE_OPT_LLM_STRICT },
+    { "remote-timeout", required_argument, NULL, BE_OPT_REMOTE_TIMEOUT },
+    { "help", no_argument, NULL, BE_OPT_HELP },
+    { "version", no_argument, NULL, BE_OPT_VERSION },
+    { NULL, 0, NULL, 0 }
+};
+
+
+int
+be_option_number(const char *name, const char *s, int min, int max, int *out)
 {
     long   n;
     char  *end;
@@ -114,235 +165,178 @@ be_mode(const char *s, int *mode)
 }
 
 
-int
-be_options(int argc, char **argv, be_options_t *o)
-{
-    int   c, rc = 0;
-    long  cpus = sysconf(_SC_NPROCESSORS_ONLN);
-
-    static const struct option  names[] = {
-        { "listen", required_argument, NULL, 'l' },
-        { "socket-mode", required_argument, NULL, 'm' },
-        { "workers", required_argument, NULL, 'w' },
-        { "queue", required_argument, NULL, 'q' },
-        { "timeout", required_argument, NULL, 't' },
-        { "allow-url-host", required_argument, NULL, 'a' },
-        { "gateway-secret-file", required_argument, NULL, 's' },
-        { "help", no_argument, NULL, 'h' },
-        { "version", no_argument, NULL, 'v' },
-        { NULL, 0, NULL, 0 }
-    };
-
-    memset(o, 0, sizeof(*o));
-    snprintf(o->listen, sizeof(o->listen), "127.0.0.1:8090");
-    o->socket_mode = 0660;
-    o->workers = cpus < 1 ? 1 : cpus > 64 ? 64 : (int) cpus;
-    o->fetchers = 6;             /* they wait, mostly */
-    o->queue = 32;
-    o->timeout = 45;
-    o->allowed = json_array();
-
-    while (rc == 0 && (c = getopt_long(argc, argv, "", names, NULL)) != -1) {
-        switch (c) {
-        case 'l':
-            if (strlen(optarg) >= sizeof(o->listen)) {
-                fprintf(stderr, "spocr-backend: --listen is too long\n");
-                rc = -1;
-                break;
-            }
-            snprintf(o->listen, sizeof(o->listen), "%s", optarg);
-            break;
-        case 'm':
-            rc = be_mode(optarg, &o->socket_mode);
-            break;
-        case 'w':
-            rc = be_number("workers", optarg, 1, 64, &o->workers);
-            break;
-        case 'q':
-            rc = be_number("queue", optarg, 1, 1000, &o->queue);
-            break;
-        case 't':
-            rc = be_number("timeout", optarg, 1, 600, &o->timeout);
-            break;
-        case 'a':
-            rc = be_allow_host(o, optarg);
-            break;
-        case 's':
-            rc = be_secrets_read(&o->secrets, optarg);
-            break;
-        case 'h':
-            fputs(be_usage, stdout);
-            return 0;
-        case 'v':
-            printf("spocr-backend %s (tesseract %s)\n", BE_VERSION,
-                   be_tesseract_version());
-            return 0;
-        default:
-            fprintf(stderr, "Try \"spocr-backend --help\".\n");
-            rc = -1;
-            break;
-        }
-    }
-
-    if (rc == 0 && optind < argc) {
-        fprintf(stderr, "spocr-backend: unexpected argument \"%s\"\n",
-                argv[optind]);
-        rc = -1;
-    }
-
-    return rc == 0 ? BE_RUN : 2;
-}
-
-
-/* A socket file that nobody answers on is left from a crash. */
-
 static int
-be_unix_clear(const struct sockaddr_un *un)
+be_service_url(const char *name, const char *s, const char **out)
 {
-    int          fd, rc;
-    struct stat  st;
+    size_t  i;
 
-    if (lstat(un->sun_path, &st) != 0) {
-        return 0;
-    }
-
-    if (!S_ISSOCK(st.st_mode)) {
-        fprintf(stderr, "spocr-backend: %s exists and is no socket\n",
-                un->sun_path);
+    if ((strncasecmp(s, "http://", 7) != 0
+         && strncasecmp(s, "https://", 8) != 0)
+        || strlen(s) > 2000)
+    {
+        fprintf(stderr, "spocr-backend: --%s must begin with http:// or"
+                " https://, not \"%s\"\n", name, s);
         return -1;
     }
 
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    rc = fd < 0 ? -1 : connect(fd, (const struct sockaddr *) un, sizeof(*un));
+    for (i = 0; s[i] != '\0'; i++) {
+        if ((unsigned char) s[i] <= ' ' || s[i] == 0x7F) {
+            fprintf(stderr, "spocr-backend: --%s contains a blank or control"
+                    " character\n", name);
+            return -1;
+        }
+    }
+
+    *out = s;
+
+    return 0;
+}
+
+
+/* The key of the LLM's service: the file's only line. */
+
+static int
+be_llm_key(be_options_t *o, const char *path)
+{
+    int          fd;
+    size_t       i, len;
+    ssize_t      n = -1;
+    const char  *why = NULL;
+    struct stat  st;
+
+    fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+
+    if (fd < 0 || fstat(fd, &st) != 0
+        || (n = read(fd, o->llm_key, sizeof(o->llm_key) - 1)) < 0)
+    {
+        why = strerror(errno);
+
+    } else if (st.st_mode & (S_IRWXG | S_IRWXO)) {
+        why = "others than its owner have access to it; use chmod 600";
+    }
+
+    len = n < 0 ? 0 : (size_t) n;
+
+    while (len > 0 && isspace((unsigned char) o->llm_key[len - 1])) {
+        len--;
+    }
+
+    o->llm_key[len] = '\0';
+
+    for (i = 0; i < len; i++) {
+        if (o->llm_key[i] <= ' ' || o->llm_key[i] == 0x7F) {
+            why = why ? why : "it must have one line with the key";
+        }
+    }
+
+    if (why == NULL && (len == 0 || len == sizeof(o->llm_key) - 1)) {
+        why = len ? "the key is too long" : "it is empty";
+    }
 
     if (fd >= 0) {
         close(fd);
     }
 
-    if (rc == 0) {
-        fprintf(stderr, "spocr-backend: another process listens on %s\n",
-                un->sun_path);
+    if (why != NULL) {
+        fprintf(stderr, "spocr-backend: --llm-key-file %s: %s\n", path, why);
         return -1;
     }
 
-    return unlink(un->sun_path);
+    o->services.llm_key = o->llm_key;
+
+    return 0;
 }
 
 
 static int
-be_listen_unix(const be_options_t *o, const char *path)
+be_retries(be_options_t *o, const char *s)
 {
-    int                  fd;
-    mode_t               old;
-    struct sockaddr_un   un = { 0 };
-
-    un.sun_family = AF_UNIX;
-
-    if (*path == '\0' || strlen(path) >= sizeof(un.sun_path)) {
-        fprintf(stderr, "spocr-backend: the path of the unix socket must have"
-                " 1 to %zu characters\n", sizeof(un.sun_path) - 1);
+    if (be_retries_parse(s, &o->retries) != 0) {
+        fprintf(stderr, "spocr-backend: --webhook-retries must be seconds"
+                " with commas between them, %d at most, not \"%s\"\n",
+                BE_MAX_RETRIES, s);
         return -1;
     }
 
-    snprintf(un.sun_path, sizeof(un.sun_path), "%s", path);
+    return 0;
+}
 
-    if (be_unix_clear(&un) != 0) {
-        return -1;
-    }
 
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    old = umask((mode_t) (0777 & ~o->socket_mode));
-
-    if (fd < 0 || bind(fd, (struct sockaddr *) &un, sizeof(un)) != 0
-        || listen(fd, 511) != 0)
-    {
-        fprintf(stderr, "spocr-backend: cannot listen on unix:%s: %s\n", path,
-                strerror(errno));
-        umask(old);
-        if (fd >= 0) {
-            close(fd);
+static int
+be_option(be_options_t *o, int c, const char *arg)
+{
+    switch (c) {
+    case BE_OPT_LISTEN:
+        if (strlen(arg) >= sizeof(o->listen)) {
+            fprintf(stderr, "spocr-backend: --listen is too long\n");
+            return -1;
         }
+        snprintf(o->listen, sizeof(o->listen), "%s", arg);
+        return 0;
+    case BE_OPT_MODE:
+        return be_mode(arg, &o->socket_mode);
+    case BE_OPT_WORKERS:
+        return be_option_number("workers", arg, 1, 64, &o->workers);
+    case BE_OPT_QUEUE:
+        return be_option_number("queue", arg, 1, 1000, &o->queue);
+    case BE_OPT_TIMEOUT:
+        return be_option_number("timeout", arg, 1, 600, &o->timeout);
+    case BE_OPT_ALLOW:
+        return be_allow_host(o, arg);
+    case BE_OPT_SECRET:
+        return be_secrets_read(&o->secrets, arg);
+    case BE_OPT_DATA:
+        o->data = arg;
+        return 0;
+    case BE_OPT_FREE:
+        return be_option_number("free-scans", arg, 0, 1000000000,
+                                &o->free_scans);
+    case BE_OPT_RETRIES:
+        return be_retries(o, arg);
+    case BE_OPT_OCR_URL:
+        return be_service_url("ocr-url", arg, &o->services.ocr_url);
+    case BE_OPT_LLM_URL:
+        return be_service_url("llm-url", arg, &o->services.llm_url);
+    case BE_OPT_LLM_MODEL:
+        o->services.llm_model = arg;
+        return 0;
+    case BE_OPT_LLM_KEY:
+        return be_llm_key(o, arg);
+    case BE_OPT_LLM_STRICT:
+        o->services.llm_strict = 1;
+        return 0;
+    case BE_OPT_REMOTE_TIMEOUT:
+        return be_option_number("remote-timeout", arg, 1, 600,
+                                &o->services.timeout);
+    default:
+        fprintf(stderr, "Try \"spocr-backend --help\".\n");
         return -1;
     }
-
-    umask(old);
-
-    return fd;
 }
 
 
-/* "[address]"; 0, or -1 where it is none */
+/* What cannot be used without something else. */
 
 static int
-be_tcp_address6(char *host, struct in6_addr *addr)
+be_options_whole(const be_options_t *o)
 {
-    size_t  len = strlen(host);
+    const be_remote_t  *s = &o->services;
 
-    if (len < 2 || host[0] != '[' || host[len - 1] != ']') {
+    if (s->llm_url != NULL
+        && (s->llm_model == NULL || s->llm_model[0] == '\0'))
+    {
+        fprintf(stderr, "spocr-backend: --llm-url needs --llm-model\n");
         return -1;
     }
 
-    host[len - 1] = '\0';
-
-    return inet_pton(AF_INET6, host + 1, addr) == 1 ? 0 : -1;
-}
-
-
-static int
-be_tcp_address(const be_options_t *o, struct sockaddr_storage *ss,
-    socklen_t *len)
-{
-    int                   port, local;
-    char                  host[160], *colon;
-    const char           *s = o->listen;
-    struct sockaddr_in   *in = (struct sockaddr_in *) ss;
-    struct sockaddr_in6  *in6 = (struct sockaddr_in6 *) ss;
-
-    memset(ss, 0, sizeof(*ss));
-    snprintf(host, sizeof(host), "%s", s);
-    colon = strrchr(host, ':');
-
-    if (colon == NULL) {
-        fprintf(stderr, "spocr-backend: --listen must be unix:PATH or"
-                " HOST:PORT, not \"%s\"\n", s);
+    if (s->llm_url == NULL && (s->llm_model || s->llm_key || s->llm_strict)) {
+        fprintf(stderr, "spocr-backend: --llm-model, --llm-key-file and"
+                " --llm-strict need --llm-url\n");
         return -1;
     }
 
-    *colon++ = '\0';
-
-    if (be_number("listen's port", colon, 0, 65535, &port) != 0) {
-        return -1;
-    }
-
-    if (strcmp(host, "localhost") == 0) {
-        snprintf(host, sizeof(host), "127.0.0.1");
-    }
-
-    if (inet_pton(AF_INET, host, &in->sin_addr) == 1) {
-        in->sin_family = AF_INET;
-        in->sin_port = htons((uint16_t) port);
-        *len = sizeof(*in);
-        local = ntohl(in->sin_addr.s_addr) >> 24 == 127;
-
-    } else if (be_tcp_address6(host, &in6->sin6_addr) == 0) {
-        in6->sin6_family = AF_INET6;
-        in6->sin6_port = htons((uint16_t) port);
-        *len = sizeof(*in6);
-        local = IN6_IS_ADDR_LOOPBACK(&in6->sin6_addr);
-
-    } else if (o->secrets.n) {
-        fprintf(stderr, "spocr-backend: --listen must have an address such as"
-                " 192.0.2.1 or [2001:db8::1], not \"%s\"\n", s);
-        return -1;
-
-    } else {
-        local = 0;
-    }
-
-    if (!local && o->secrets.n == 0) {
-        fprintf(stderr, "spocr-backend: it listens on loopback (127.0.0.1,"
-                " [::1]) and unix sockets only, not on \"%s\", where there is"
-                " no --gateway-secret-file\n", s);
+    if (o->data != NULL && o->data[0] == '\0') {
+        fprintf(stderr, "spocr-backend: --data needs a folder\n");
         return -1;
     }
 
@@ -351,44 +345,49 @@ be_tcp_address(const be_options_t *o, struct sockaddr_storage *ss,
 
 
 int
-be_listen(const be_options_t *o, char *bound, size_t size)
+be_options(int argc, char **argv, be_options_t *o)
 {
-    int                       fd, on = 1;
-    char                      host[160];
-    socklen_t                 len;
-    struct sockaddr_storage   ss;
+    int   c, rc = 0;
+    long  cpus = sysconf(_SC_NPROCESSORS_ONLN);
 
-    if (strncmp(o->listen, "unix:", 5) == 0) {
-        snprintf(bound, size, "%s", o->listen);
-        return be_listen_unix(o, o->listen + 5);
-    }
+    memset(o, 0, sizeof(*o));
+    snprintf(o->listen, sizeof(o->listen), "127.0.0.1:8090");
+    o->socket_mode = 0660;
+    o->workers = cpus < 1 ? 1 : cpus > 64 ? 64 : (int) cpus;
+    o->fetchers = BE_FETCHERS;
+    o->queue = 32;
+    o->timeout = 45;
+    o->allowed = json_array();
+    o->free_scans = BE_FREE_SCANS;
+    o->services.timeout = BE_REMOTE_TIMEOUT;
+    (void) be_retries_parse("60,300,1800,7200,43200", &o->retries);
 
-    if (be_tcp_address(o, &ss, &len) != 0) {
-        return -1;
-    }
-
-    fd = socket(ss.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-
-    if (fd < 0
-        || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0
-        || bind(fd, (struct sockaddr *) &ss, len) != 0
-        || listen(fd, 511) != 0
-        || getsockname(fd, (struct sockaddr *) &ss, &len) != 0)
+    while (rc == 0
+           && (c = getopt_long(argc, argv, "", be_option_names, NULL)) != -1)
     {
-        fprintf(stderr, "spocr-backend: cannot listen on %s: %s\n", o->listen,
-                strerror(errno));
-        if (fd >= 0) {
-            close(fd);
+        if (c == BE_OPT_HELP) {
+            fputs(be_usage, stdout);
+            return 0;
         }
-        return -1;
+
+        if (c == BE_OPT_VERSION) {
+            printf("spocr-backend %s (tesseract %s)\n", BE_VERSION,
+                   be_tesseract_version());
+            return 0;
+        }
+
+        rc = be_option(o, c, optarg);
     }
 
-    snprintf(host, sizeof(host), "%s", o->listen);
-    *strrchr(host, ':') = '\0';
-    snprintf(bound, size, "%s:%d", host,
-             ntohs(ss.ss_family == AF_INET
-                   ? ((struct sockaddr_in *) &ss)->sin_port
-                   : ((struct sockaddr_in6 *) &ss)->sin6_port));
+    if (rc == 0 && optind < argc) {
+        fprintf(stderr, "spocr-backend: unexpected argument \"%s\"\n",
+                argv[optind]);
+        rc = -1;
+    }
 
-    return fd;
+    if (rc == 0) {
+        rc = be_options_whole(o);
+    }
+
+    return rc == 0 ? BE_RUN : 2;
 }

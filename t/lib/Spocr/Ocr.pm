@@ -14,6 +14,9 @@ use Time::HiRes qw(time sleep);
 
 my $program = $ENV{SPOCR_BACKEND} || 'build/spocr-backend';
 
+# a Spocr::Contract: each answer is held against the description of the API
+our $contract;
+
 sub program { $program }
 
 # start(args...): one worker, unless --workers is among the arguments
@@ -83,6 +86,7 @@ sub send_request ($self, $method, $path, $headers = {}, $body = undef) {
                    grep { defined $h{$_} } sort keys %h)
         . "\r\n";
     local $SIG{PIPE} = 'IGNORE';
+    ${*$s}{spocr_sent} = [$method, $path, \%h];
     print {$s} $head, $body // '';
     return $s;
 }
@@ -96,8 +100,12 @@ sub answer ($self, $s) {
     for (split /\r\n/, $head // '') {
         $h{lc $1} = $2 if /^([^:]+): *(.*)/;
     }
-    return { status => $status // 0, headers => \%h, body => $body // '',
-             json => scalar eval { JSON::PP->new->utf8->decode($body) } };
+    my $answer = { status => $status // 0, headers => \%h,
+                   body => $body // '',
+                   json => scalar eval { JSON::PP->new->utf8->decode($body) } };
+    $contract->judge(@{ ${*$s}{spocr_sent} }, $answer)
+        if $contract && ${*$s}{spocr_sent};
+    return $answer;
 }
 
 sub request ($self, @args) {
@@ -115,6 +123,74 @@ sub send_fields ($self, $o, %headers) {
 
 sub fields ($self, $o, %headers) {
     return $self->answer($self->send_fields($o, %headers));
+}
+
+# any endpoint, as the gateway calls it; a body that is a reference is JSON
+sub call ($self, $method, $path, $body = undef, %headers) {
+    $body = JSON::PP->new->utf8->canonical->encode($body) if ref $body;
+    return $self->request($method, $path, { %gateway, %headers }, $body);
+}
+
+# the body of an upload: pairs of what follows "form-data; " and its bytes
+sub multipart (@parts) {
+    my $body = '';
+    while (my ($what, $bytes) = splice @parts, 0, 2) {
+        $body .= "--spocr\r\nContent-Disposition: form-data; $what\r\n\r\n"
+            . "$bytes\r\n";
+    }
+    return "$body--spocr--\r\n";
+}
+
+# POST /upload; body is a reference to the parts, or a body as it is
+sub upload ($self, $body, %headers) {
+    my $path = delete $headers{path} // '/upload';
+    return $self->request('POST', $path,
+        { %gateway, 'Content-Type' => 'multipart/form-data; boundary=spocr',
+          %headers }, ref $body ? multipart(@$body) : $body);
+}
+
+# rows of a data folder's database, as hashes; a server may be running
+sub sql ($data, $sql) {
+    open my $in, '-|', 'sqlite3', '-json', '-cmd', '.timeout 5000',
+        "$data/spocr.db", $sql or die "cannot run sqlite3: $!\n";
+    my $json = do { local $/; <$in> } // '';
+    close $in or die "sqlite3 failed: $sql\n";
+    my @rows = $json eq '' ? () : @{ JSON::PP->new->utf8->decode($json) };
+    return @rows;
+}
+
+# an operator's command: its status, and what it says
+sub command (@args) {
+    my $pid = open my $in, '-|';
+    if (!$pid) {
+        open STDERR, '>&', \*STDOUT;
+        exec $program, @args or exit 127;
+    }
+    my $said = do { local $/; <$in> } // '';
+    close $in;
+    return ($? >> 8, $said);
+}
+
+# puts rows into a sheet, as if they had been read: each is { name, status,
+# data }; their keys
+sub fill ($data, $path, @rows) {
+    my $fill = $program =~ s{[^/]*\z}{backend-fill}r;
+    my $dir = File::Temp->newdir;
+    my $json = JSON::PP->new->utf8->canonical;
+    open my $out, '>', "$dir/rows" or die $!;
+    say {$out} $json->encode($_) for @rows;
+    close $out;
+    open my $in, '-|', "exec '$fill' '$data' u_test '$path' <'$dir/rows'"
+        or die "cannot run $fill: $!\n";
+    chomp(my @keys = <$in>);
+    close $in or die "$fill failed\n";
+    return @keys;
+}
+
+# a query's argument
+sub escape ($s) {
+    utf8::encode($s);
+    return $s =~ s{([^A-Za-z0-9_.~-])}{sprintf '%%%02X', ord $1}ger;
 }
 
 # the processes that it has started: pid => role
