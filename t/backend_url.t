@@ -100,7 +100,8 @@ refused "address $_", "http://$_/", 'forbidden_address' for qw(
     [::ffff:10.0.0.1] [fe80::1] [fd00::1] [64:ff9b::7f00:1] [2002:7f00:1::]
     0177.0.0.1 017700000001 0 LOCALHOST [::127.0.0.1] [::]
     [::ffff:0:127.0.0.1] [0:0:0:0:0:ffff:a00:1] 255.255.255.255 198.18.0.1
-    192.0.0.1
+    192.0.0.1 240.0.0.1 203.0.113.1 192.88.99.1 [::ffff:7f00:1] [ff02::1]
+    [64:ff9b:1::a00:1] [2001:db8::1] [2001::1] [3fff::1] [fec0::1]
 );
 refused 'capitals', 'HTTP://127.0.0.1/', 'forbidden_address';
 refused 'another port', 'http://127.0.0.1:1/', 'forbidden_url', qr/80 and 443/;

@@ -132,7 +132,7 @@ test_match(void)
         be_value_free(&v[i]);
     }
 
-    free(claims.values);
+    be_claims_free(&claims);
     be_page_free(&pg);
 }
 

@@ -13,6 +13,7 @@
 static be_page_t     page;
 static be_schema_t   schema;
 static be_result_t  *result;
+static int           slip;
 
 
 static void
@@ -25,7 +26,7 @@ draw(const char *const *lines)
 
     memset(&page, 0, sizeof(page));
     page.to_grid = be_affine_identity();
-    page.width = 800;
+    page.width = slip ? 500 : 800;
     page.height = 1000;
     snprintf(page.language, sizeof(page.language), "eng");
 
@@ -57,7 +58,7 @@ extract(const char *fields, const char *const *lines)
 
     draw(lines);
     a = fields[0] == '[' ? json_loads(fields, 0, NULL)
-                         : be_template(fields, &f);
+                         : be_template(fields, 0, &f);
     ok(be_schema_parse(a, "fields", &schema, &f) == 0, "the schema is valid");
     json_decref(a);
 
@@ -264,6 +265,126 @@ test_custom(void)
 }
 
 
+/* A narrow page, as a till prints it. */
+
+static void
+extract_slip(const char *const *lines)
+{
+    slip = 1;
+    extract("receipt", lines);
+    slip = 0;
+}
+
+
+static void
+test_total(void)
+{
+    static const char *const  discount[] = {
+        "PIN & PLANE HARDWARE TRADING", "Bolt        7.90", "Rod       270.00",
+        "TOTAL     277.90", "Discount    0.90", "Total inclusive GST 277.00",
+        "Cash      277.00", NULL
+    };
+    static const char *const  points[] = {
+        "KILN CORNER STORE", "Mug         8.00", "Bowl       10.00",
+        "Subtotal   18.00", "Cash       20.00", "Change      2.00",
+        "Points balance   2307", NULL
+    };
+    static const char *const  unread[] = {
+        "KILN CORNER STORE", "Mug         8.00", "Bowl       10.00",
+        "Subtotal   18.00", "T4x         1.08", "T0lql      19.08",
+        "C6sn       50.00", NULL
+    };
+    static const char *const  signs[] = {
+        "Kiln & Co Ltd", "Credit Note",
+        "Net amount        VAT amount        Invoice total",
+        "4.85              -0.92             5.77",
+        "-2.82             -0.20             -3.02",
+        "7.67              -1.12             8.79", NULL
+    };
+
+    extract_slip(discount);
+    field("total", "277.00");
+    finish();
+
+    extract_slip(points);
+    field("total", "18.00");
+    finish();
+
+    extract_slip(unread);
+    field("total", "19.08");
+    finish();
+
+    extract("invoice", signs);
+    field("total", "8.79");
+    finish();
+}
+
+
+static void
+test_items(void)
+{
+    static const char *const  plain[] = {
+        "KILN CORNER STORE", "12 Harbour Lane", "Mo-Fr   08.30 - 12.30",
+        "Glaze No 18 fine    80.00", "2 x Mug             16.00",
+        "(of which tax        6.40)", "incl. VAT           3.20",
+        "Total               96.00", NULL
+    };
+    static const char *const  headless[] = {
+        "Kiln & Co Ltd", "Description         Qty     Unit Price      Am0qrt",
+        "Blue glaze          2       4.50                9.00",
+        "Red glaze           3       5.00               15.00",
+        "                                              24.00",
+        "Total                                         24.00", NULL
+    };
+
+    extract_slip(plain);
+    ok(rows("line_items") == 2, "hours, asides and taxes are no items");
+    cell("line_items", 0, 0, "Glaze No 18 fine");
+    cell("line_items", 0, 1, NULL);
+    cell("line_items", 1, 0, "Mug");
+    cell("line_items", 1, 1, "2");
+    finish();
+
+    extract("invoice", headless);
+    ok(rows("line_items") == 2, "an amount alone is no item");
+    cell("line_items", 0, 3, "9.00");
+    cell("line_items", 1, 3, "15.00");
+    finish();
+}
+
+
+static void
+test_names(void)
+{
+    static const char *const  spaced[] = {
+        "TAX INVOICE", "TAN   FOOK   &   COMPANY",
+        "NO.12, BATU 5, JALAN MELATI,", "KG. BARU", "51200 KUALA LUMPUR", "GST NOs 000123456789",
+        "Nails      22.00", "Total      22.00", NULL
+    };
+    static const char *const  country[] = {
+        "Germany", "Sold by: Kiln Works", "Total   12.00", NULL
+    };
+    static const char *const  items[] = {
+        "KILN CORNER STORE", "Mug, No 3      8.00", "Bowl, No 4     9.00",
+        "Total         17.00", NULL
+    };
+
+    extract_slip(spaced);
+    field("store_name", "TAN FOOK & COMPANY");
+    field("store_address", "NO.12, BATU 5, JALAN MELATI, KG. BARU"
+          " 51200 KUALA LUMPUR");
+    finish();
+
+    extract("invoice", country);
+    field("vendor", "Kiln Works");
+    finish();
+
+    extract_slip(items);
+    field("store_address", "");
+    finish();
+}
+
+
 static void
 test_nothing(void)
 {
@@ -289,6 +410,9 @@ main(void)
     test_german();
     test_receipt();
     test_custom();
+    test_total();
+    test_items();
+    test_names();
     test_nothing();
 
     return done();
