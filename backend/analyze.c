@@ -1,6 +1,7 @@
 /*
  * An image and a schema in, an answer out: decode, read, extract, and read
  * once more where that may help.  Called by the OCR worker and the scorer.
+ * Without a schema it is made from what the page seems to be.
  */
 
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include "analyze.h"
 #include "answer.h"
+#include "auto.h"
 #include "buf.h"
 #include "picture.h"
 
@@ -17,7 +19,7 @@
 #define BE_UNSURE  60.0
 
 
-static void
+void
 be_results_free(const be_schema_t *s, be_result_t *r)
 {
     int  i;
@@ -101,26 +103,79 @@ be_read_again(be_engine_t *e, be_extractor_t *x, PIX *pix,
 }
 
 
+/* The fields that were asked for, or those of the template that fits. */
+
+static int
+be_analyze_schema(const json_t *fields, const be_page_t *pg, be_schema_t *s,
+    be_fault_t *f)
+{
+    int          rc;
+    json_t      *made;
+    const char  *id;
+
+    memset(s, 0, sizeof(*s));
+
+    if (fields != NULL) {
+        return be_schema_parse(fields, "fields", s, f);
+    }
+
+    id = be_auto_template(pg);
+    if (id == NULL) {
+        return 0;
+    }
+
+    made = be_template(id, 0, f);
+    rc = made ? be_schema_parse(made, "fields", s, f) : -1;
+    json_decref(made);
+
+    return rc;
+}
+
+
+/* What was found as an answer. */
+
+static json_t *
+be_analyze_answer(const be_page_t *pg, int automatic, be_schema_t *s,
+    be_result_t **r, json_t *warnings, be_fault_t *f)
+{
+    if (automatic) {
+        be_auto_fields(pg, s, r);
+
+        if (s->nfields == 0) {
+            (void) be_fault(f, 502, "No fields were found");
+            return NULL;
+        }
+    }
+
+    return be_answer(s, *r, warnings);
+}
+
+
 static json_t *
 be_analyze_picture(be_engine_t *e, be_extractor_t *x, PIX *pix,
-    const be_schema_t *s, const json_t *hints, json_t *warnings,
+    const json_t *fields, const json_t *hints, json_t *warnings,
     be_fault_t *f)
 {
     int           rc;
     json_t       *answer = NULL;
     be_page_t     first = { 0 }, second = { 0 };
-    be_result_t  *r;
-
-    r = be_alloc((size_t) s->nfields * sizeof(be_result_t));
+    be_schema_t   s = { 0 };
+    be_result_t  *r = NULL;
 
     rc = e->read(e, pix, hints, 0, &first, f);
 
     if (rc == 0) {
-        rc = x->extract(x, &first, s, r, f);
+        rc = be_analyze_schema(fields, &first, &s, f);
     }
 
-    if (rc == 0 && (first.confidence < BE_UNSURE || x->wanting(x, s, r))) {
-        rc = be_read_again(e, x, pix, s, hints, &second, r, f);
+    r = be_alloc((size_t) s.nfields * sizeof(be_result_t));
+
+    if (rc == 0) {
+        rc = x->extract(x, &first, &s, r, f);
+    }
+
+    if (rc == 0 && (first.confidence < BE_UNSURE || x->wanting(x, &s, r))) {
+        rc = be_read_again(e, x, pix, &s, hints, &second, r, f);
     }
 
     if (rc == 0 && first.ntokens == 0 && second.ntokens == 0) {
@@ -128,10 +183,12 @@ be_analyze_picture(be_engine_t *e, be_extractor_t *x, PIX *pix,
     }
 
     if (rc == 0) {
-        answer = be_answer(s, r, warnings);
+        answer = be_analyze_answer(&first, fields == NULL, &s, &r, warnings,
+                                   f);
     }
 
-    be_results_free(s, r);
+    be_results_free(&s, r);
+    be_schema_free(&s);
     be_page_free(&first);
     be_page_free(&second);
 
@@ -143,24 +200,81 @@ json_t *
 be_analyze(be_engine_t *e, be_extractor_t *x, const unsigned char *image,
     size_t len, const json_t *fields, const json_t *hints, be_fault_t *f)
 {
-    PIX          *pix;
-    json_t       *warnings, *answer = NULL;
-    be_schema_t   s;
-
-    if (be_schema_parse(fields, "fields", &s, f) != 0) {
-        return NULL;
-    }
+    PIX     *pix;
+    json_t  *warnings, *answer = NULL;
 
     warnings = json_array();
     pix = be_picture_decode(image, len, warnings, f);
 
     if (pix != NULL) {
-        answer = be_analyze_picture(e, x, pix, &s, hints, warnings, f);
+        answer = be_analyze_picture(e, x, pix, fields, hints, warnings, f);
         pixDestroy(&pix);
     }
 
     json_decref(warnings);
+
+    return answer;
+}
+
+
+json_t *
+be_analyze_page(be_extractor_t *x, const be_page_t *pg, const json_t *fields,
+    json_t *warnings, be_fault_t *f)
+{
+    json_t       *answer = NULL;
+    be_schema_t   s;
+    be_result_t  *r;
+
+    if (be_analyze_schema(fields, pg, &s, f) != 0) {
+        return NULL;
+    }
+
+    r = be_alloc((size_t) s.nfields * sizeof(be_result_t));
+
+    if (x->extract(x, pg, &s, r, f) == 0) {
+        answer = be_analyze_answer(pg, fields == NULL, &s, &r, warnings, f);
+    }
+
+    be_results_free(&s, r);
     be_schema_free(&s);
 
     return answer;
+}
+
+
+int
+be_analyze_read(be_engine_t *e, const unsigned char *image, size_t len,
+    const json_t *hints, json_t *warnings, be_page_t *pg, be_fault_t *f)
+{
+    int        rc;
+    PIX       *pix;
+    be_page_t  again = { 0 }, swap;
+
+    memset(pg, 0, sizeof(*pg));
+
+    pix = be_picture_decode(image, len, warnings, f);
+    if (pix == NULL) {
+        return -1;
+    }
+
+    rc = e->read(e, pix, hints, 0, pg, f);
+
+    if (rc == 0 && pg->confidence < BE_UNSURE) {
+        rc = e->read(e, pix, hints, 1, &again, f);
+
+        if (rc == 0 && again.confidence > pg->confidence) {
+            swap = *pg;
+            *pg = again;
+            again = swap;
+        }
+    }
+
+    if (rc == 0 && pg->ntokens == 0) {
+        rc = be_fault(f, 502, "No text was found in the image");
+    }
+
+    be_page_free(&again);
+    pixDestroy(&pix);
+
+    return rc;
 }

@@ -110,7 +110,7 @@ be_answer(const be_schema_t *s, const be_result_t *r, json_t *warnings)
         }
     }
 
-    free(claims.values);
+    be_claims_free(&claims);
 
     json_object_set_new(data, "field_bboxes", boxes);
     root = json_pack("{s:s,s:o}", "status", "success", "data", data);

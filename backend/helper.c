@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "analyze.h"
 #include "frame.h"
 #include "helper.h"
+#include "op.h"
 #include "pool.h"
 #include "sandbox.h"
 
@@ -78,31 +78,15 @@ be_helper_refuse(be_fault_t *f)
 static int
 be_ocr_job(be_engine_t *e, const be_frame_t *job)
 {
-    int          rc;
-    json_t      *meta, *answer;
-    be_fault_t   f = { 0 };
-    be_frame_t   reply = { 0 };
+    int         rc;
+    be_fault_t  f = { 0 };
+    be_frame_t  reply = { 0 };
 
-    meta = json_loadb(job->text, job->text_len, 0, NULL);
-
-    answer = be_analyze(e, be_rules(), job->data, job->data_len,
-                        json_object_get(meta, "fields"),
-                        json_object_get(meta, "languageHints"), &f);
-    json_decref(meta);
-
-    if (answer == NULL) {
+    if (be_op(e, job, &reply, &f) != 0) {
+        be_frame_free(&reply);
         return be_helper_refuse(&f);
     }
 
-    reply.text = json_dumps(answer, JSON_COMPACT | JSON_REAL_PRECISION(4));
-    json_decref(answer);
-
-    if (reply.text == NULL) {
-        be_fault(&f, 502, "The OCR engine ran out of memory");
-        return be_helper_refuse(&f);
-    }
-
-    reply.text_len = strlen(reply.text);
     rc = be_frame_write(BE_POOL_FD, &reply, 0);
     be_frame_free(&reply);
 

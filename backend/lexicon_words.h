@@ -146,7 +146,7 @@ static const be_words_t  be_lexicon[] = {
       "|total général|montant à payer|合計金額|総合計|ご請求金額|請求金額"
       "|お買上合計|お支払合計|税込合計|お買上げ合計|合計|お会計" },
     { BE_C_TOTAL, 9, "nett total|total amount|total amt|total sales"
-      "|total rm|total(rm)|total (rm)|total eur|total usd|total $|final total"
+      "|total rm|total(rm)|total (rm)|total eur|total usd|final total"
       "|total charge|total price|total bill|total paid|total invoice amount"
       "|order total|total payment|amount total|total value|total (eur)" },
     { BE_C_TOTAL, 7, "total|Gesamt|Summe|Brutto|total net TTC|領収金額|金額計"

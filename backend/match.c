@@ -14,6 +14,11 @@
 #define BE_CONFIDENT  0.85
 #define BE_LOCATED    0.3
 
+/* Comparisons of characters for one answer; a page of a thousand words and a
+ * hundred values that are not there take a tenth of it. */
+
+#define BE_EFFORT     2e9
+
 
 static int
 be_refs_valid(const be_page_t *pg, const be_value_t *v)
@@ -95,44 +100,126 @@ be_match_tokens(const be_page_t *pg, const be_value_t *v, const char *want,
 }
 
 
-/* The window of the page's symbols that is most like the value. */
-
 static void
-be_match_symbols(const be_page_t *pg, const char *want, be_match_t *m)
+be_claims_page(be_claims_t *c, const be_page_t *pg)
 {
-    int         i, d, n, nrefs = 0;
-    char       *one;
-    size_t      b0, b1, *at;
-    be_ref_t   *refs;
-    be_buf_t    b = { 0 };
+    int        i;
+    char      *one;
+    be_buf_t   b = { 0 };
 
-    m->source = "low_confidence";
-    m->ratio = 0;
-
-    if (pg->ntokens == 0) {
+    if (c->page == pg) {
         return;
     }
 
-    at = be_alloc((size_t) (pg->ntokens + 1) * sizeof(size_t));
-    refs = be_alloc((size_t) pg->ntokens * sizeof(be_ref_t));
+    free(c->text);
+    free(c->at);
+    c->page = pg;
+    c->at = be_alloc((size_t) (pg->ntokens + 1) * sizeof(size_t));
+    be_buf_str(&b, "");
 
     for (i = 0; i < pg->ntokens; i++) {
-        at[i] = b.len;
+        c->at[i] = b.len;
         one = be_norm(pg->tokens[i].text, strlen(pg->tokens[i].text));
         be_buf_str(&b, one);
         free(one);
     }
-    at[i] = b.len;
 
-    n = (int) be_utf8_count(want);
-    d = be_distance_in(want, b.data, &b0, &b1);
+    c->at[i] = b.len;
+    c->text = be_buf_take(&b);
 
-    if (d >= 0 && d < n) {
-        m->ratio = 1 - (double) d / n;
+    if (c->text == NULL) {
+        abort();
+    }
+}
+
+
+void
+be_claims_free(be_claims_t *c)
+{
+    free(c->values);
+    free(c->text);
+    free(c->at);
+    memset(c, 0, sizeof(*c));
+}
+
+
+/* The value as it stands on the page: as whole words, or else anywhere. */
+
+static int
+be_window_exact(const be_claims_t *c, const char *want, size_t *b0,
+    size_t *b1)
+{
+    int          i = 0, k, found = 0;
+    size_t       from, to, n = strlen(want);
+    const char  *p;
+
+    for (p = c->text; (p = strstr(p, want)) != NULL; p++) {
+        from = (size_t) (p - c->text);
+        to = from + n;
+
+        while (c->at[i] < from) {
+            i++;
+        }
+
+        for (k = i; k < c->page->ntokens && c->at[k] < to; k++) {
+            /* to the token after it */
+        }
+
+        if (!found || (c->at[i] == from && c->at[k] == to)) {
+            *b0 = from;
+            *b1 = to;
+
+            if (c->at[i] == from && c->at[k] == to) {
+                return 1;
+            }
+        }
+
+        found = 1;
     }
 
+    return found;
+}
+
+
+/* The window of the page's symbols that is most like the value. */
+
+static void
+be_match_symbols(const be_page_t *pg, const char *want, be_claims_t *c,
+    be_match_t *m)
+{
+    int        i, d, n, nrefs = 0;
+    size_t     b0 = 0, b1 = 0;
+    double     effort;
+    be_ref_t  *refs;
+
+    m->source = "low_confidence";
+    m->ratio = 0;
+
+    be_claims_page(c, pg);
+
+    n = (int) be_utf8_count(want);
+    effort = (double) n * (double) strlen(c->text);
+
+    if (be_window_exact(c, want, &b0, &b1)) {
+        m->ratio = 1;
+
+    } else if (c->effort + effort < BE_EFFORT) {
+        c->effort += effort;
+        d = be_distance_in(want, c->text, &b0, &b1);
+
+        if (d >= 0 && d < n) {
+            m->ratio = 1 - (double) d / n;
+        }
+    }
+
+    if (m->ratio < BE_LOCATED) {
+        return;
+    }
+
+    refs = be_alloc((size_t) pg->ntokens * sizeof(be_ref_t));
+
     for (i = 0; i < pg->ntokens; i++) {
-        if (at[i] < b1 && at[i + 1] > b0) {
+        if (c->at[i] < b1 && c->at[i + 1] > b0) {
             refs[nrefs].id = i;
             refs[nrefs].from = 0;
             refs[nrefs].to = (int) strlen(pg->tokens[i].text);
@@ -140,7 +227,7 @@ be_match_symbols(const be_page_t *pg, const char *want, be_match_t *m)
         }
     }
 
-    if (m->ratio >= BE_LOCATED && nrefs) {
+    if (nrefs) {
         m->found = 1;
         m->quad = be_refs_quad(pg, refs, nrefs);
     }
@@ -149,9 +236,7 @@ be_match_symbols(const be_page_t *pg, const char *want, be_match_t *m)
         m->source = "vision_symbol_match";
     }
 
-    free(at);
     free(refs);
-    be_buf_free(&b);
 }
 
 
@@ -204,7 +289,7 @@ be_match(const be_page_t *pg, const be_value_t *v, be_claims_t *claims,
         }
 
     } else {
-        be_match_symbols(pg, want, m);
+        be_match_symbols(pg, want, claims, m);
     }
 
     free(want);

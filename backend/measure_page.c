@@ -13,32 +13,6 @@
 #include "picture.h"
 
 
-char *
-slurp(const char *dir, const char *file, size_t *len)
-{
-    char      path[1024], chunk[65536];
-    FILE     *f;
-    size_t    n;
-    be_buf_t  b = { 0 };
-
-    snprintf(path, sizeof(path), "%s/%s", dir, file);
-    f = fopen(path, "rb");
-    if (f == NULL) {
-        fprintf(stderr, "backend-measure: cannot read %s\n", path);
-        exit(2);
-    }
-
-    while ((n = fread(chunk, 1, sizeof(chunk), f)) > 0) {
-        be_buf_add(&b, chunk, n);
-    }
-
-    fclose(f);
-    *len = b.len;
-
-    return be_buf_take(&b);
-}
-
-
 static void
 add_words(be_page_t *pg, const char *text, double *q, double w, double h,
     int line)
@@ -102,6 +76,9 @@ true_page(const char *dir, const json_t *doc, const be_imghead_t *h,
 
     if (file != NULL) {
         s = slurp(dir, file, &len);
+        if (s == NULL) {
+            return 0;
+        }
 
         for (p = strtok_r(s, "\r\n", &end); p != NULL;
              p = strtok_r(NULL, "\r\n", &end))
@@ -124,6 +101,10 @@ true_page(const char *dir, const json_t *doc, const be_imghead_t *h,
     }
 
     s = slurp(dir, file, &len);
+    if (s == NULL) {
+        return 0;
+    }
+
     words = json_loadb(s, len, 0, NULL);
     free(s);
 

@@ -10,6 +10,7 @@
 
 #include <tesseract/capi.h>
 
+#include "bands.h"
 #include "buf.h"
 #include "lexicon.h"
 #include "ocr.h"
@@ -23,11 +24,6 @@
 /* A script is believed above this confidence of the detector. */
 
 #define BE_SCRIPT_CONF  1.0
-
-/* What is read of a page to learn its language. */
-
-#define BE_SNIFF_PERCENT  30
-
 
 enum { BE_ENG = 0, BE_DEU, BE_FRA, BE_JPN, BE_NLANG };
 
@@ -93,7 +89,7 @@ be_tess_api(be_tess_t *t, int lang)
 
 
 static void
-be_tess_word(TessResultIterator *ri, be_page_t *pg, int line)
+be_tess_word(TessResultIterator *ri, be_page_t *pg, int line, int y0)
 {
     int                 l, tp, r, b, from;
     char               *text, *sym;
@@ -112,7 +108,7 @@ be_tess_word(TessResultIterator *ri, be_page_t *pg, int line)
     }
 
     conf = TessResultIteratorConfidence(ri, RIL_WORD);
-    box = (be_box_t) { l, tp, r, b };
+    box = (be_box_t) { l, y0 + tp, r, y0 + b };
     tok = be_page_add(pg, text, box, conf, line);
     TessDeleteText(text);
 
@@ -123,7 +119,7 @@ be_tess_word(TessResultIterator *ri, be_page_t *pg, int line)
 
         if (sym != NULL) {
             if (TessPageIteratorBoundingBox(pi, RIL_SYMBOL, &l, &tp, &r, &b)) {
-                box = (be_box_t) { l, tp, r, b };
+                box = (be_box_t) { l, y0 + tp, r, y0 + b };
                 be_token_symbol(tok, from, from + (int) strlen(sym), box);
             }
             from += (int) strlen(sym);
@@ -139,47 +135,53 @@ be_tess_word(TessResultIterator *ri, be_page_t *pg, int line)
 }
 
 
+/* The words of rows [y0, y1) of the page are added to those read before. */
+
 static int
-be_tess_recognize(be_tess_t *t, int lang, int again, be_page_t *pg,
+be_tess_band(be_tess_t *t, int lang, int psm, int y0, int y1, be_page_t *pg,
     be_fault_t *f)
 {
-    int                  dpi, line = 0;
+    int                  dpi, line, rc;
+    BOX                 *box;
+    PIX                 *band;
     TessBaseAPI         *api = be_tess_api(t, lang);
     TessResultIterator  *ri;
-
-    memset(pg, 0, sizeof(*pg));
 
     if (api == NULL) {
         return be_fault(f, 502, "The OCR model \"%s\" is not installed",
                         be_languages[lang].model);
     }
 
-    pg->width = pixGetWidth(t->last);
-    pg->height = pixGetHeight(t->last);
-    pg->to_grid = t->last_map;
-    snprintf(pg->language, sizeof(pg->language), "%s",
-             be_languages[lang].model);
-
     /* as if it were a sheet of letter size; it steers noise removal only */
 
     dpi = (int) (pg->width < pg->height ? pg->width : pg->height) * 10 / 83;
     dpi = dpi < 70 ? 70 : dpi > 300 ? 300 : dpi;
 
-    TessBaseAPISetPageSegMode(api, again ? PSM_SINGLE_BLOCK
-                                         : PSM_SINGLE_COLUMN);
-    TessBaseAPISetImage2(api, t->last);
-    TessBaseAPISetSourceResolution(api, dpi);
+    box = boxCreate(0, y0, (int) pg->width, y1 - y0);
+    band = pixClipRectangle(t->last, box, NULL);
+    boxDestroy(&box);
 
-    if (TessBaseAPIRecognize(api, NULL) != 0) {
+    if (band == NULL) {
+        return be_fault(f, 502, "The OCR engine ran out of memory");
+    }
+
+    TessBaseAPISetPageSegMode(api, (TessPageSegMode) psm);
+    TessBaseAPISetImage2(api, band);
+    TessBaseAPISetSourceResolution(api, dpi);
+    rc = TessBaseAPIRecognize(api, NULL);
+    pixDestroy(&band);
+
+    if (rc != 0) {
         TessBaseAPIClear(api);
         return be_fault(f, 502, "The OCR engine could not read the page");
     }
 
+    line = pg->ntokens ? pg->tokens[pg->ntokens - 1].line + 1 : 0;
     ri = TessBaseAPIGetIterator(api);
 
     if (ri != NULL) {
         do {
-            be_tess_word(ri, pg, line);
+            be_tess_word(ri, pg, line, y0);
             line += TessPageIteratorIsAtFinalElement(
                         TessResultIteratorGetPageIterator(ri), RIL_TEXTLINE,
                         RIL_WORD);
@@ -190,6 +192,41 @@ be_tess_recognize(be_tess_t *t, int lang, int again, be_page_t *pg,
 
     TessBaseAPIClear(api);
     pg->confidence = be_page_confidence(pg);
+
+    return 0;
+}
+
+
+static void
+be_tess_page(const be_tess_t *t, int lang, be_page_t *pg)
+{
+    memset(pg, 0, sizeof(*pg));
+
+    pg->width = pixGetWidth(t->last);
+    pg->height = pixGetHeight(t->last);
+    pg->to_grid = t->last_map;
+    snprintf(pg->language, sizeof(pg->language), "%s",
+             be_languages[lang].model);
+}
+
+
+/* A page, or its first bands, in one language. */
+
+static int
+be_tess_recognize(be_tess_t *t, int lang, const int *edges, int n,
+    be_page_t *pg, be_fault_t *f)
+{
+    int  i;
+
+    be_tess_page(t, lang, pg);
+
+    for (i = 0; i < n; i++) {
+        if (be_tess_band(t, lang, PSM_SINGLE_COLUMN, edges[i], edges[i + 1],
+                         pg, f) != 0)
+        {
+            return -1;
+        }
+    }
 
     return 0;
 }
@@ -274,12 +311,12 @@ be_tess_prepare(be_tess_t *t, PIX *picture, int quarters, be_fault_t *f)
 /* Reads once more, and keeps what is read with more confidence. */
 
 static int
-be_tess_better(be_tess_t *t, int lang, double margin, be_page_t *pg,
-    be_fault_t *f)
+be_tess_better(be_tess_t *t, int lang, const int *edges, int n, double margin,
+    be_page_t *pg, be_fault_t *f)
 {
     be_page_t  next;
 
-    if (be_tess_recognize(t, lang, 0, &next, f) != 0) {
+    if (be_tess_recognize(t, lang, edges, n, &next, f) != 0) {
         be_page_free(&next);
         return -1;
     }
@@ -317,44 +354,92 @@ be_tess_language(be_tess_t *t, const be_page_t *pg)
 
 
 /*
- * The language of a sheet by its upper part, read as English: a third of a
- * page now saves a second whole one.  A receipt is short and mostly digits;
- * it is looked at after it was read.
+ * Reads a page band by band, in English until its words tell of another
+ * language: then what was read is read again in that, which mostly is the
+ * first band alone.
  */
 
 static int
-be_tess_sniff(be_tess_t *t)
+be_tess_bands(be_tess_t *t, int *lang, int known, be_page_t *pg,
+    be_fault_t *f)
 {
-    int         lang = BE_ENG, w, h;
-    BOX        *box;
-    PIX        *whole = t->last;
-    be_page_t   top;
-    be_fault_t  f = { 0 };
+    int  i, n, rc, next, edges[BE_MAX_BANDS + 1];
 
-    w = pixGetWidth(whole);
-    h = pixGetHeight(whole);
+    n = be_bands(t->last, edges);
+    be_tess_page(t, *lang, pg);
 
-    if (h > 17 * w / 10) {
-        return BE_ENG;
-    }
-
-    box = boxCreate(0, 0, w, h * BE_SNIFF_PERCENT / 100);
-    t->last = pixClipRectangle(whole, box, NULL);
-    boxDestroy(&box);
-
-    if (t->last != NULL) {
-        if (be_tess_recognize(t, BE_ENG, 0, &top, &f) == 0) {
-            lang = be_tess_language(t, &top);
+    for (i = 0; i < n; i++) {
+        if (be_tess_band(t, *lang, PSM_SINGLE_COLUMN, edges[i], edges[i + 1],
+                         pg, f) != 0)
+        {
+            return -1;
         }
 
-        be_page_free(&top);
-        be_fault_free(&f);
-        pixDestroy(&t->last);
+        next = known ? *lang : be_tess_language(t, pg);
+
+        if (next == *lang) {
+            continue;
+        }
+
+        rc = be_tess_better(t, next, edges, i + 1, 10, pg, f);
+        if (rc < 0) {
+            return -1;
+        }
+
+        *lang = rc ? next : *lang;
+        known = 1;
     }
 
-    t->last = whole;
+    return 0;
+}
 
-    return lang;
+
+/*
+ * A page that reads badly may lie on its side, or be in another script.  It
+ * stays as it was read unless that reads better.
+ */
+
+static int
+be_tess_turn(be_tess_t *t, PIX *picture, int known, be_page_t *pg,
+    be_fault_t *f)
+{
+    int  rc, n, quarters = 0, lang = t->last_lang, edges[BE_MAX_BANDS + 1];
+
+    be_tess_detect(t, &quarters, &lang);
+
+    if (be_tess_api(t, lang) == NULL) {
+        lang = t->last_lang;
+    }
+
+    if (quarters == 0 && lang == t->last_lang) {
+        return 0;
+    }
+
+    if (be_tess_prepare(t, picture, quarters, f) != 0) {
+        return -1;
+    }
+
+    n = be_bands(t->last, edges);
+    rc = be_tess_better(t, lang, edges, n, 0, pg, f);
+
+    if (rc == 0) {
+        return be_tess_prepare(t, picture, 0, f);
+    }
+
+    t->last_lang = lang;
+
+    /* what was upside down told nothing of its language */
+
+    if (rc > 0 && lang == BE_ENG && !known) {
+        lang = be_tess_language(t, pg);
+
+        if (lang != BE_ENG) {
+            rc = be_tess_better(t, lang, edges, n, 10, pg, f);
+            t->last_lang = rc > 0 ? lang : BE_ENG;
+        }
+    }
+
+    return rc < 0 ? -1 : 0;
 }
 
 
@@ -362,73 +447,32 @@ static int
 be_tess_read(be_engine_t *e, PIX *picture, const json_t *hints, int again,
     be_page_t *pg, be_fault_t *f)
 {
-    int         hint, lang, quarters, rc;
+    int         hint, lang;
     be_tess_t  *t = (be_tess_t *) e;
 
     if (again) {
-        return be_tess_recognize(t, t->last_lang, 1, pg, f);
+        be_tess_page(t, t->last_lang, pg);
+
+        return be_tess_band(t, t->last_lang, PSM_SINGLE_BLOCK, 0,
+                            pixGetHeight(t->last), pg, f);
     }
 
     hint = be_tess_hint(t, hints);
     lang = hint >= 0 ? hint : BE_ENG;
 
-    if (be_tess_prepare(t, picture, 0, f) != 0) {
+    if (be_tess_prepare(t, picture, 0, f) != 0
+        || be_tess_bands(t, &lang, hint >= 0, pg, f) != 0)
+    {
         return -1;
     }
-
-    if (hint < 0) {
-        lang = be_tess_sniff(t);
-    }
-
-    if (be_tess_recognize(t, lang, 0, pg, f) != 0) {
-        return -1;
-    }
-
-    if (pg->confidence < BE_DOUBTFUL) {
-        quarters = 0;
-        t->last_lang = lang;
-        be_tess_detect(t, &quarters, &lang);
-
-        if (be_tess_api(t, lang) == NULL) {
-            lang = t->last_lang;
-        }
-
-        if (quarters || lang != t->last_lang) {
-            if (be_tess_prepare(t, picture, quarters, f) != 0) {
-                return -1;
-            }
-
-            rc = be_tess_better(t, lang, 0, pg, f);
-            if (rc < 0) {
-                return -1;
-            }
-
-            if (rc == 0) {
-                lang = t->last_lang;
-                if (be_tess_prepare(t, picture, 0, f) != 0) {
-                    return -1;
-                }
-            }
-        }
-    }
-
-    /* English reads the words by which other languages are known */
 
     t->last_lang = lang;
 
-    if (lang == BE_ENG && hint < 0) {
-        lang = be_tess_language(t, pg);
-
-        if (lang != BE_ENG) {
-            rc = be_tess_better(t, lang, 10, pg, f);
-            if (rc < 0) {
-                return -1;
-            }
-            t->last_lang = rc ? lang : BE_ENG;
-        }
+    if (pg->confidence >= BE_DOUBTFUL) {
+        return 0;
     }
 
-    return 0;
+    return be_tess_turn(t, picture, hint >= 0, pg, f);
 }
 
 

@@ -25,10 +25,15 @@ static const char  *be_streets[] = {
     "kuala", "mall", "square", "highway", "hwy", "po", "town", "city", NULL
 };
 
-/* What a text is made of. */
-typedef struct {
-    int  letters;
-    int  digits;
-} be_mix_t;
+/* Last lines of addresses; nobody's name. */
+
+static const char  *be_countries[] = {
+    "deutschland", "germany", "\xC3\xB6sterreich", "austria", "schweiz",
+    "suisse", "switzerland", "france", "belgique", "belgium", "luxembourg",
+    "espa\xC3\xB1" "a", "spain", "italia", "italy", "portugal", "ireland",
+    "england", "scotland", "wales", "uk", "usa", "canada", "australia",
+    "malaysia", "singapore", "indonesia", "india", "japan", "china",
+    "nederland", "netherlands", "polska", "poland", "sweden", "denmark", NULL
+};
 
 #endif

@@ -8,57 +8,14 @@
 #include <strings.h>
 
 #include "base64.h"
-#include "buf.h"
 #include "imghead.h"
+#include "json.h"
 #include "request.h"
 #include "schema.h"
 
 
-#define BE_MAX_DEPTH  32
 #define BE_MAX_URL    4096
 #define BE_MAX_HINTS  16
-
-
-/* jansson recurses for each level, so the depth is counted before. */
-
-static int
-be_json_depth(const char *s, size_t len)
-{
-    int     depth = 0, max = 0, quoted = 0;
-    size_t  i;
-
-    for (i = 0; i < len; i++) {
-        if (quoted) {
-            if (s[i] == '\\') {
-                i++;
-
-            } else if (s[i] == '"') {
-                quoted = 0;
-            }
-
-            continue;
-        }
-
-        switch (s[i]) {
-        case '"':
-            quoted = 1;
-            break;
-        case '[':
-        case '{':
-            depth++;
-            max = depth > max ? depth : max;
-            break;
-        case ']':
-        case '}':
-            depth--;
-            break;
-        default:
-            break;
-        }
-    }
-
-    return max;
-}
 
 
 /* The member by its name, or by its old one. */
@@ -82,8 +39,10 @@ be_member(const json_t *root, const char *name, const char *old,
 }
 
 
+/* fields win over a templateId, and both over autoFields. */
+
 static int
-be_request_fields(const json_t *root, be_request_t *r, be_fault_t *f)
+be_request_fields(const json_t *root, int llm, be_request_t *r, be_fault_t *f)
 {
     json_t       *fields, *id, *automatic;
     be_schema_t   s;
@@ -105,22 +64,17 @@ be_request_fields(const json_t *root, be_request_t *r, be_fault_t *f)
         r->fields = json_incref(fields);
 
     } else if (id != NULL) {
-        r->fields = be_template(json_string_value(id), f);
+        r->fields = be_template(json_string_value(id), llm, f);
         if (r->fields == NULL) {
             return -1;
         }
 
     } else if (json_is_true(automatic)) {
-        (void) be_fault_field(f, "autoFields", "autoFields is not available"
-                              " in this version; send fields, or a templateId"
-                              " (invoice, receipt)");
-        json_object_set_new(f->details, "available",
-                            json_pack("[s,s]", "invoice", "receipt"));
-        return -1;
+        return 0;
 
     } else {
-        return be_fault_field(f, "fields", "Send fields, or a templateId"
-                              " (invoice, receipt)");
+        return be_fault_field(f, "fields", "Send fields, a templateId, or"
+                              " autoFields: true");
     }
 
     if (be_schema_parse(r->fields, "fields", &s, f) != 0) {
@@ -235,25 +189,25 @@ be_request_image(const json_t *root, be_request_t *r, be_fault_t *f)
                               " than %d characters", BE_MAX_URL);
     }
 
-    r->url = be_strndup(s, len);
+    r->url = strdup(s);
 
-    return 0;
+    return r->url ? 0 : be_fault(f, 500, "Internal error");
 }
 
 
 static int
 be_request_hints(const json_t *root, be_request_t *r, be_fault_t *f)
 {
-    size_t   i;
-    json_t  *h, *p;
+    size_t       i;
+    json_t      *h;
+    const char  *prompt;
 
-    p = json_object_get(root, "prompt");
+    if (be_json_string(root, "prompt", BE_MAX_TEXT, &prompt, f) != 0) {
+        return -1;
+    }
 
-    if (p != NULL && !json_is_null(p)
-        && (!json_is_string(p) || json_string_length(p) > BE_MAX_TEXT))
-    {
-        return be_fault_field(f, "prompt", "prompt must be a string of at"
-                              " most %d bytes", BE_MAX_TEXT);
+    if (prompt != NULL && (r->prompt = strdup(prompt)) == NULL) {
+        return be_fault(f, 500, "Internal error");
     }
 
     h = be_member(root, "languageHints", "language_hints", r);
@@ -280,36 +234,20 @@ be_request_hints(const json_t *root, be_request_t *r, be_fault_t *f)
 
 
 int
-be_request_parse(const char *body, size_t len, be_request_t *r,
+be_request_parse(const char *body, size_t len, int llm, be_request_t *r,
     be_fault_t *f)
 {
-    int            rc;
-    json_t        *root;
-    json_error_t   err;
+    int      rc;
+    json_t  *root;
 
     memset(r, 0, sizeof(*r));
 
-    if (len == 0) {
-        return be_fault(f, 400, "The request has no body; send JSON");
-    }
-
-    if (be_json_depth(body, len) > BE_MAX_DEPTH) {
-        return be_fault(f, 400, "The JSON is nested deeper than %d levels",
-                        BE_MAX_DEPTH);
-    }
-
-    root = json_loadb(body, len, JSON_REJECT_DUPLICATES, &err);
+    root = be_json_parse(body, len, f);
     if (root == NULL) {
-        return be_fault(f, 400, "The body is not valid JSON: %s (line %d,"
-                        " column %d)", err.text, err.line, err.column);
+        return -1;
     }
 
-    if (!json_is_object(root)) {
-        json_decref(root);
-        return be_fault(f, 400, "The body must be a JSON object");
-    }
-
-    rc = be_request_fields(root, r, f);
+    rc = be_request_fields(root, llm, r, f);
 
     if (rc == 0) {
         rc = be_request_hints(root, r, f);
@@ -330,6 +268,7 @@ be_request_free(be_request_t *r)
 {
     json_decref(r->fields);
     json_decref(r->hints);
+    free(r->prompt);
     free(r->url);
     free(r->image);
     memset(r, 0, sizeof(*r));

@@ -14,6 +14,7 @@ typedef struct {
     int                 receipt;     /* narrow: no columns of addresses */
     int                 body;        /* row of the table's header, or -1 */
     int                 sums;        /* first row of the totals, or nrows */
+    int                 cents;       /* amounts have two decimals */
 } be_rules_t;
 
 /* A place on the page that may be a value. */

@@ -11,8 +11,8 @@
 #include <strings.h>
 
 #include "buf.h"
+#include "party.h"
 #include "party_words.h"
-#include "rules.h"
 #include "text.h"
 
 
@@ -54,6 +54,27 @@ be_words_in(const char *s, int from, int to, const char **list)
 }
 
 
+int
+be_company_words(const char *s, int from, int to)
+{
+    return be_words_in(s, from, to, be_companies);
+}
+
+
+int
+be_street_words(const char *s, int from, int to)
+{
+    return be_words_in(s, from, to, be_streets);
+}
+
+
+int
+be_is_country(const char *s, int from, int to)
+{
+    return be_in(s + from, to - from, be_countries);
+}
+
+
 static int
 be_digit_run(const char *s, int from, int to, int want)
 {
@@ -74,7 +95,7 @@ be_digit_run(const char *s, int from, int to, int want)
 }
 
 
-static be_mix_t
+be_mix_t
 be_mix(const char *s, int from, int to)
 {
     be_mix_t     m = { 0, 0 };
@@ -95,7 +116,7 @@ be_mix(const char *s, int from, int to)
 
 /* Labels of anything but parties, in a segment. */
 
-static const be_label_t *
+const be_label_t *
 be_label_in(const be_rules_t *r, int row, int from, int to, int weight)
 {
     int                i;
@@ -116,231 +137,9 @@ be_label_in(const be_rules_t *r, int row, int from, int to, int weight)
 }
 
 
-/* A name ends at a dash, a dot or a bar between it and an address. */
-
-static int
-be_name_end(const char *s, int from, int to)
-{
-    int          p;
-    const char  *close;
-
-    for (p = from + 3; p < to; p++) {
-        if ((strncmp(s + p, " - ", 3) == 0 && p + 3 < to)
-            || strncmp(s + p, " | ", 3) == 0
-            || strncmp(s + p, " \xC2\xB7 ", 4) == 0
-            || strncmp(s + p, " \xE2\x80\xA2 ", 5) == 0
-            || strncmp(s + p, " \xE2\x80\x93 ", 5) == 0)
-        {
-            return p;
-        }
-
-        /* "Lieferant GmbH, Lieferantenstraße 20", "ABC SDN BHD (12345-X)" */
-
-        if (s[p] == ',' && p + 1 < to && be_mix(s, p, to).digits
-            && be_mix(s, from, p).digits == 0)
-        {
-            return p;
-        }
-
-        if (s[p] == '(') {
-            close = memchr(s + p, ')', (size_t) (to - p));
-
-            if (be_mix(s, p, close ? (int) (close - s) : to).digits >= 4) {
-                return p;
-            }
-        }
-    }
-
-    return to;
-}
-
-
-/* Whether the name is that of a web or mail domain of the page. */
-
-static int
-be_is_domain(const be_rules_t *r, const char *s, int from, int to)
-{
-    int          i, n, found = 0;
-    char        *name, *key;
-    const char  *t, *at, *end;
-
-    name = be_key(s + from, (size_t) (to - from), NULL);
-
-    for (i = 0; i < r->page->ntokens && !found; i++) {
-        t = r->page->tokens[i].text;
-        at = strstr(t, "www.");
-        at = at ? at + 4 : strchr(t, '@') ? strchr(t, '@') + 1 : NULL;
-
-        if (at == NULL) {
-            continue;
-        }
-
-        end = at + strcspn(at, "./");
-        n = (int) (end - at);
-        key = be_key(at, (size_t) n, NULL);
-
-        /* "gmail" is nobody's name, nor is what is short */
-
-        if (n >= 5 && strlen(name) >= 5
-            && (strstr(name, key) || strstr(key, name)))
-        {
-            found = 1;
-        }
-
-        free(key);
-    }
-
-    free(name);
-
-    return found;
-}
-
-
-static double
-be_name_score(const be_rules_t *r, int row, const be_seg_t *g)
-{
-    double             score, h;
-    be_hit_t           hit;
-    be_mix_t           m;
-    const char        *s = r->l.rows[row].text;
-    const be_label_t  *a;
-    int                end = be_name_end(s, g->from, g->to);
-
-    m = be_mix(s, g->from, end);
-
-    if (m.letters < 3 || m.digits > m.letters) {
-        return -10;
-    }
-
-    h = be_box_height(g->box) / r->l.height;
-    score = 5 - 0.5 * row;
-    score += fmin(be_words_in(s, g->from, end, be_companies) * 3, 5);
-    score += fmin(fmax(h - 1, 0) * 1.5, 3);
-    score -= m.digits * 0.4;
-    score -= m.letters > 45 ? 2 : 0;
-    score -= m.letters < 5 ? 2 : 0;
-
-    a = be_label_in(r, row, g->from, g->to, 3);
-    if (a != NULL) {
-        score -= (a->to - a->from) * 2 >= end - g->from ? 6 : 1.5;
-    }
-
-    if (be_words_in(s, g->from, end, be_streets) > 1
-        || be_scan_date(s, g->from, end, &hit)
-        || be_scan_email(s, g->from, end, &hit)
-        || strstr(s + g->from, "www.") != NULL)
-    {
-        score -= 4;
-    }
-
-    if (be_scan_money(s, g->from, end, &hit) && hit.decimals == 2) {
-        score -= 5;
-    }
-
-    if (be_is_domain(r, s, g->from, end)) {
-        score += 4;
-    }
-
-    return score;
-}
-
-
-/* The confidence with which a segment was read. */
-
-static double
-be_seg_confidence(const be_rules_t *r, int row, const be_seg_t *g)
-{
-    int              i, n = 0, last = -1;
-    double           sum = 0;
-    const be_row_t  *w = &r->l.rows[row];
-
-    for (i = g->from; i < g->to; i++) {
-        if (w->token[i] >= 0 && w->token[i] != last) {
-            last = w->token[i];
-            sum += (double) r->page->tokens[last].confidence;
-            n++;
-        }
-    }
-
-    return n ? sum / n : 0;
-}
-
-
-/* What the labels beside and above a name say of whose it is. */
-
-static double
-be_party_context(const be_rules_t *r, int row, const be_seg_t *g)
-{
-    int                i;
-    double             score = 0;
-    const be_label_t  *a;
-
-    for (i = 0; i < r->labels.n; i++) {
-        a = &r->labels.v[i];
-
-        if (a->row == row && a->to <= g->from && g->from - a->to < 30
-            && a->weight >= 5)
-        {
-            score += a->concept == BE_C_VENDOR ? 4 : -4;
-        }
-
-        if (a->row >= row || row - a->row > 4
-            || fabs(be_row_box(&r->l, a->row, a->from, a->to).x0 - g->box.x0)
-               > 3 * r->l.height)
-        {
-            continue;
-        }
-
-        if (a->concept == BE_C_VENDOR) {
-            score += 4;
-
-        } else if ((a->concept == BE_C_RECIPIENT && a->weight >= 5)
-                   || (a->concept == BE_C_OTHER_NO && a->weight == 1))
-        {
-            score -= 4;
-        }
-    }
-
-    return score;
-}
-
-
-/* The row and segment of the seller's name; -1 when there is none. */
-
-static int
-be_vendor_find(const be_rules_t *r, const be_seg_t **seg)
-{
-    int              row, s, best_row = -1, top;
-    double           score, best = 0;
-    const be_row_t  *w;
-
-    top = r->receipt ? r->l.nrows / 3 : r->l.nrows / 2;
-    top = top < 6 ? 6 : top > 25 ? 25 : top;
-
-    for (row = 0; row < r->l.nrows && row < top; row++) {
-        w = &r->l.rows[row];
-
-        for (s = 0; s < w->nsegs; s++) {
-            score = be_name_score(r, row, &w->segs[s]);
-            score += (be_seg_confidence(r, row, &w->segs[s]) - 70) / 20;
-
-            score += be_party_context(r, row, &w->segs[s]);
-
-            if (score > best) {
-                best = score;
-                best_row = row;
-                *seg = &w->segs[s];
-            }
-        }
-    }
-
-    return best_row;
-}
-
-
 /* The segment of a row that stands over or under a box. */
 
-static const be_seg_t *
+const be_seg_t *
 be_seg_under(const be_row_t *w, const be_box_t *box)
 {
     int  s;
@@ -355,79 +154,12 @@ be_seg_under(const be_row_t *w, const be_box_t *box)
 }
 
 
-/* Whether a text is nothing but the form of a company: "(KL) SDN BHD". */
-
-static int
-be_only_form(const char *s, int from, int to)
-{
-    int  p, words = 0, other = 0;
-
-    if (to - from > 24 || be_mix(s, from, to).digits) {
-        return 0;
-    }
-
-    for (p = from; p < to; p++) {
-        if (p == from || s[p - 1] == ' ') {
-            words++;
-            other += s[p] == '(' || s[p] == '&';
-        }
-    }
-
-    return be_words_in(s, from, to, be_companies) > 0
-           && be_words_in(s, from, to, be_companies) + other >= words;
-}
-
-
-void
-be_rule_vendor(be_rules_t *r, be_value_t *v)
-{
-    int              row, from, end;
-    const be_row_t  *next;
-    const be_seg_t  *g, *above, *below;
-
-    row = be_vendor_find(r, &g);
-    if (row < 0) {
-        return;
-    }
-
-    from = g->from;
-    end = be_name_end(r->l.rows[row].text, from, g->to);
-
-    /* "SIN THYE &" and on the next line "COMPANY" */
-
-    if (row > 0 && be_only_form(r->l.rows[row].text, from, end)) {
-        above = be_seg_under(&r->l.rows[row - 1], &g->box);
-
-        if (above != NULL && g->box.y0 - above->box.y1 < r->l.height) {
-            be_take(r, v, row - 1, above->from, above->to);
-        }
-    }
-
-    be_take(r, v, row, from, end);
-
-    /* "GARDENIA BAKERIES" and on the next line "(KL) SDN BHD" */
-
-    if (row + 1 < r->l.nrows && end == g->to) {
-        next = &r->l.rows[row + 1];
-        below = be_seg_under(next, &g->box);
-
-        if (below != NULL && below->box.y0 - g->box.y1 < r->l.height) {
-            end = be_name_end(next->text, below->from, below->to);
-
-            if (be_only_form(next->text, below->from, end)) {
-                be_take(r, v, row + 1, below->from, end);
-            }
-        }
-    }
-}
-
-
 static int
 be_is_address(const char *s, int from, int to)
 {
     int  score;
 
-    score = be_words_in(s, from, to, be_streets) * 2;
+    score = be_street_words(s, from, to) * 2;
     score += be_digit_run(s, from, to, 5) * 3;
     score += memchr(s + from, ',', (size_t) (to - from)) != NULL;
     score += be_mix(s, from, to).digits > 0
@@ -459,7 +191,8 @@ be_address_end(const be_rules_t *r, int row, int from, int to)
         if (a->row == row && a->from >= from && a->from < to
             && (a->concept == BE_C_PHONE || a->concept == BE_C_FAX
                 || a->concept == BE_C_VAT_ID || a->concept == BE_C_EMAIL
-                || a->concept == BE_C_WEB || a->weight >= 9))
+                || a->concept == BE_C_WEB || a->concept == BE_C_TAX
+                || a->weight >= 9))
         {
             to = a->from;
         }
@@ -477,14 +210,15 @@ be_rule_address(be_rules_t *r, be_value_t *v)
     be_hit_t         h;
     be_box_t         box;
     const char      *s;
-    const be_seg_t  *g, *name;
+    be_seg_t         name;
+    const be_seg_t  *g;
 
     first = be_vendor_find(r, &name);
     if (first < 0) {
         return;
     }
 
-    box = name->box;
+    box = name.box;
     y = box.y1;
 
     for (row = first + 1; row < r->l.nrows && row < first + 6; row++) {
@@ -503,6 +237,12 @@ be_rule_address(be_rules_t *r, be_value_t *v)
 
         if (be_scan_date(s, g->from, g->to, &h)) {
             score = 0;
+        }
+
+        /* an amount at the end of the row: here the items begin */
+
+        if (be_scan_money(s, g->to, (int) strlen(s), &h) && h.decimals == 2) {
+            break;
         }
 
         if (lines == 0) {
@@ -539,7 +279,8 @@ be_recipient_guess(be_rules_t *r, be_value_t *v)
 {
     int              row, s, up, first, vendor;
     const be_row_t  *w;
-    const be_seg_t  *g, *u, *top, *name = NULL;
+    be_seg_t         name;
+    const be_seg_t  *g, *u, *top;
 
     vendor = be_vendor_find(r, &name);
 
@@ -574,9 +315,9 @@ be_recipient_guess(be_rules_t *r, be_value_t *v)
                 top = u;
             }
 
-            if (first < row && !(first == vendor && top == name)
-                && first != vendor && be_mix(r->l.rows[first].text, top->from,
-                                             top->to).letters > 3
+            if (first < row && first != vendor
+                && be_mix(r->l.rows[first].text, top->from,
+                          top->to).letters > 3
                 && !be_label_in(r, first, top->from, top->to, 5))
             {
                 be_take(r, v, first, top->from, top->to);

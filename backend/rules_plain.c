@@ -21,12 +21,29 @@ be_plain_value(const be_rules_t *r, const be_field_t *fd, be_value_t *v,
 }
 
 
-/* "2 x 3.50", "2 @", a lone small number: a quantity before byte "end". */
+/* What a number is multiplied by: "2 x", "2 @", "2x". */
+
+static int
+be_plain_times(const char *s, int at, int end)
+{
+    while (at < end && s[at] == ' ') {
+        at++;
+    }
+
+    return at < end && strchr("xX@*", s[at]) != NULL
+           && (at + 1 >= end || !isalpha((unsigned char) s[at + 1]));
+}
+
+
+/*
+ * "2 x 3.50", "2 @", or a lone small number at either end: a quantity before
+ * byte "end".  Numbers within a name are part of it.
+ */
 
 static int
 be_plain_qty(const char *s, int from, int end, be_hit_t *h)
 {
-    int  p, q;
+    int  p, q, lone, ends;
 
     for (p = from; p < end; p++) {
         if (!isdigit((unsigned char) s[p])
@@ -38,9 +55,11 @@ be_plain_qty(const char *s, int from, int end, be_hit_t *h)
 
         for (q = p; q < end && isdigit((unsigned char) s[q]); q++) { }
 
-        if (q - p <= 3 && (q == end || s[q] == ' ' || s[q] == 'x'
-                           || s[q] == 'X' || s[q] == '@'))
-        {
+        lone = q == end || s[q] == ' ';
+        ends = p == from || s + q + strspn(s + q, " ") >= s + end
+               || (p > from && (s[p - 1] == 'x' || s[p - 1] == 'X'));
+
+        if (q - p <= 3 && ((lone && ends) || be_plain_times(s, q, end))) {
             h->from = p;
             h->to = q;
             return 1;
@@ -53,32 +72,72 @@ be_plain_qty(const char *s, int from, int end, be_hit_t *h)
 }
 
 
+/* Whether bytes of the row are a sum's name: no item is called so. */
+
+static int
+be_plain_sum(const be_rules_t *r, int row)
+{
+    int                i;
+    const be_label_t  *a;
+
+    for (i = 0; i < r->labels.n; i++) {
+        a = &r->labels.v[i];
+
+        if (a->row == row && a->weight >= 6
+            && (a->from < 3
+                || (a->weight >= 7 && a->concept == BE_C_TAX)
+                || (a->weight >= 8 && (a->concept == BE_C_TOTAL
+                                       || a->concept == BE_C_SUBTOTAL))))
+        {
+            return 1;
+        }
+    }
+
+    return 0;
+}
+
+
+/* "08.30 - 12.30 Uhr" are hours, "(35,13)" is said by the way. */
+
+static int
+be_plain_aside(const char *s, const be_hit_t *before, const be_hit_t *last)
+{
+    int  p;
+
+    for (p = last->from; p > 0 && s[p - 1] != ')'; p--) {
+        if (s[p - 1] == '(') {
+            return 1;
+        }
+    }
+
+    p = before->to;
+
+    while (p && p < last->from && strchr(" -", s[p]) != NULL) {
+        p++;
+    }
+
+    return p && p == last->from && memchr(s + before->to, '-',
+                                  (size_t) (last->from - before->to)) != NULL
+           && before->number < 24 && last->number < 24;
+}
+
+
 /* An item of a receipt without a table's head: words, then an amount. */
 
 static void
 be_plain_row(const be_rules_t *r, const be_field_t *fd, int row,
     int *pending, be_result_t *out)
 {
-    int                i, at, n = 0, end;
-    be_hit_t           h, last, before, q;
-    const char        *s = r->l.rows[row].text;
-    be_value_t        *v;
-    const be_label_t  *a;
+    int          at, n = 0, end;
+    be_hit_t     h, last, before, q;
+    const char  *s = r->l.rows[row].text;
+    be_value_t  *v;
 
     memset(&last, 0, sizeof(last));
     memset(&before, 0, sizeof(before));
     end = (int) strlen(s);
 
-    for (i = 0; i < r->labels.n; i++) {
-        a = &r->labels.v[i];
-
-        if (a->row == row && a->from < 3 && a->weight >= 6) {
-            *pending = -1;
-            return;
-        }
-    }
-
-    if (be_scan_date(s, 0, end, &h)) {
+    if (be_plain_sum(r, row) || be_scan_date(s, 0, end, &h)) {
         *pending = -1;
         return;
     }
@@ -96,6 +155,11 @@ be_plain_row(const be_rules_t *r, const be_field_t *fd, int row,
         return;
     }
 
+    if (be_plain_aside(s, &before, &last)) {
+        *pending = -1;
+        return;
+    }
+
     end = n > 1 ? before.from : last.from;
 
     if (be_letters(s, 0, end) < 3 && *pending < 0) {
@@ -108,7 +172,11 @@ be_plain_row(const be_rules_t *r, const be_field_t *fd, int row,
         be_plain_value(r, fd, v, BE_C_QTY, row, q.from, q.to);
 
         if (q.from < 2) {
-            at = q.to;           /* "2 Coffee 7.00" */
+            at = q.to;           /* "2 Coffee 7.00", "2 x Coffee" */
+
+            if (be_plain_times(s, at, end)) {
+                at += (int) strspn(s + at, " ") + 1;
+            }
         } else {
             at = 0;
             end = be_letters(s, 0, q.from) >= 3 ? q.from : end;

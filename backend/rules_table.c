@@ -9,28 +9,12 @@
 #include <string.h>
 
 #include "buf.h"
+#include "columns.h"
 #include "rules.h"
 #include "text.h"
 
 
-#define BE_MAX_COLUMNS  24
-
-
-typedef struct {
-    int       concept;
-    int       child;             /* index, or -1: a column nobody asked for */
-    int       row;               /* of its label */
-    be_box_t  box;
-} be_column_t;
-
-typedef struct {
-    be_column_t  v[BE_MAX_COLUMNS];
-    int          n;
-    int          deeper;         /* descriptions stand one row below */
-} be_columns_t;
-
-
-static int
+int
 be_main_column(int c)
 {
     return c == BE_C_DESCRIPTION || c == BE_C_QTY || c == BE_C_UNIT_PRICE
@@ -95,6 +79,28 @@ be_is_sum(const be_rules_t *r, int row)
 }
 
 
+/* Whether amounts of this page are written with two decimals. */
+
+static int
+be_has_cents(const be_rules_t *r)
+{
+    int          i, at, n = 0, end;
+    be_hit_t     h;
+    const char  *s;
+
+    for (i = 0; i < r->l.nrows; i++) {
+        s = r->l.rows[i].text;
+        end = (int) strlen(s);
+
+        for (at = 0; be_scan_money(s, at, end, &h); at = h.to) {
+            n += h.decimals == 2;
+        }
+    }
+
+    return n >= 4;
+}
+
+
 void
 be_rule_regions(be_rules_t *r)
 {
@@ -102,6 +108,7 @@ be_rule_regions(be_rules_t *r)
 
     r->body = -1;
     r->sums = r->l.nrows;
+    r->cents = be_has_cents(r);
 
     for (row = 0; row < r->l.nrows; row++) {
         score = be_head_score(r, row);
@@ -121,7 +128,7 @@ be_rule_regions(be_rules_t *r)
 }
 
 
-static int
+int
 be_overlaps(const be_box_t *a, const be_box_t *b)
 {
     return a->x0 < b->x1 && b->x0 < a->x1;
@@ -140,138 +147,6 @@ be_child_of(const be_field_t *fd, int concept)
     }
 
     return -1;
-}
-
-
-static void
-be_columns_row(const be_rules_t *r, const be_field_t *fd, int row,
-    be_columns_t *out)
-{
-    int           i, j;
-    char         *p;
-    be_box_t      box;
-    be_labels_t   c;
-
-    be_labels_columns(&r->l, row, &c);
-
-    /* a child that the lexicon does not know is sought by its own name */
-
-    for (i = 0; i < fd->nchildren; i++) {
-        if (be_concept_of(fd->children[i].name, 1) == BE_C_NONE) {
-            char  *words = be_strdup(fd->children[i].name);
-
-            for (p = words; *p; p++) {
-                *p = *p == '_' ? ' ' : *p;
-            }
-
-            be_labels_add(&r->l, &c, words, BE_C_CUSTOM + i, 9);
-            free(words);
-        }
-    }
-
-    for (i = 0; i < c.n && out->n < BE_MAX_COLUMNS; i++) {
-        if (c.v[i].row != row) {
-            continue;
-        }
-
-        box = be_row_box(&r->l, row, c.v[i].from, c.v[i].to);
-
-        for (j = 0; j < out->n && !be_overlaps(&out->v[j].box, &box); j++) { }
-
-        if (j < out->n) {
-            if (out->v[j].row < row && c.v[i].concept == BE_C_DESCRIPTION
-                && be_main_column(out->v[j].concept) == 0)
-            {
-                out->v[j].concept = BE_C_DESCRIPTION;
-                out->deeper = 1;
-            }
-            continue;
-        }
-
-        out->v[out->n].concept = c.v[i].concept;
-        out->v[out->n].row = row;
-        out->v[out->n].box = box;
-        out->n++;
-    }
-
-    be_labels_free(&c);
-}
-
-
-/* Of two prices and no amount, the one to the right is the amount. */
-
-static void
-be_columns_amount(be_columns_t *c)
-{
-    int  i, n = 0, right = -1;
-
-    for (i = 0; i < c->n; i++) {
-        if (c->v[i].concept == BE_C_AMOUNT) {
-            return;
-        }
-
-        if (c->v[i].concept == BE_C_UNIT_PRICE) {
-            n++;
-            if (right < 0 || c->v[i].box.x0 > c->v[right].box.x0) {
-                right = i;
-            }
-        }
-    }
-
-    if (n > 1) {
-        c->v[right].concept = BE_C_AMOUNT;
-    }
-}
-
-
-static void
-be_columns(const be_rules_t *r, const be_field_t *fd, be_columns_t *out)
-{
-    int              i, j, c, near;
-    const be_row_t  *head = &r->l.rows[r->body], *w;
-    static const int  order[] = { 0, -1, 1 };
-
-    memset(out, 0, sizeof(*out));
-
-    /* a head may have two lines: the neighbours fill the gaps */
-
-    for (i = 0; i < 3; i++) {
-        j = r->body + order[i];
-
-        if (j < 0 || j >= r->l.nrows) {
-            continue;
-        }
-
-        w = &r->l.rows[j];
-        near = fabs((w->box.y0 + w->box.y1) - (head->box.y0 + head->box.y1))
-               < 3.6 * r->l.height;
-
-        if (j == r->body || (near && j < r->sums)) {
-            be_columns_row(r, fd, j, out);
-        }
-    }
-
-    be_columns_amount(out);
-
-    for (i = 0; i < out->n; i++) {
-        c = out->v[i].concept;
-        out->v[i].child = c >= BE_C_CUSTOM ? c - BE_C_CUSTOM
-                                           : be_child_of(fd, c);
-
-        /* of two columns of one kind the first counts, the last for sums */
-
-        for (j = 0; j < i; j++) {
-            if (out->v[j].child == out->v[i].child && out->v[i].child >= 0) {
-                if ((c == BE_C_AMOUNT) == (out->v[i].box.x0
-                                           > out->v[j].box.x0))
-                {
-                    out->v[j].child = -1;
-                } else {
-                    out->v[i].child = -1;
-                }
-            }
-        }
-    }
 }
 
 
@@ -431,6 +306,33 @@ be_table_cell(const be_rules_t *r, const be_column_t *col,
 }
 
 
+/* Whether a row has an amount and nothing else under the table's head. */
+
+static int
+be_row_is_bare(const be_rules_t *r, const be_columns_t *c, int row,
+    const int *from, const int *to)
+{
+    int          i, other = 0, main = 0;
+    be_hit_t     h;
+    const char  *s = r->l.rows[row].text;
+
+    for (i = 0; i < c->n; i++) {
+        if (c->v[i].concept == BE_C_AMOUNT
+            || !be_main_column(c->v[i].concept))
+        {
+            continue;
+        }
+
+        main++;
+        other += c->v[i].concept == BE_C_DESCRIPTION
+                 ? be_letters(s, from[i], to[i]) > 2
+                 : be_cell_number(s, from[i], to[i], &h);
+    }
+
+    return main > 1 && other == 0 && !c->deeper;
+}
+
+
 /* One row of the table: 1 if it was an item. */
 
 static int
@@ -464,6 +366,10 @@ be_table_row(const be_rules_t *r, const be_columns_t *c,
         if (text >= 0 && be_letters(s, from[text], to[text]) > 2) {
             *pending = row;
         }
+        return 0;
+    }
+
+    if (be_row_is_bare(r, c, row, from, to) && *pending < 0) {
         return 0;
     }
 

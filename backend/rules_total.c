@@ -74,7 +74,7 @@ be_money_right(const be_rules_t *r, const be_label_t *a, be_hit_t *h,
 
 /*
  * The column of amounts under a label: the first, or where the last is the
- * sum of those above it, that.
+ * sum of those above it, that.  Signs do not count: OCR loses them.
  */
 
 static int
@@ -110,12 +110,12 @@ be_money_below(const be_rules_t *r, const be_label_t *a, int *row,
                 return n > 0;
             }
 
-            if (n == 0 || be_equal(one.number, sum)) {
+            if (n == 0 || be_equal(fabs(one.number), sum)) {
                 *h = one;
                 *row = i;
             }
 
-            sum += one.number;
+            sum += fabs(one.number);
             n++;
             y = g->box.y1;
         }
@@ -162,6 +162,12 @@ be_money_cands(const be_rules_t *r, int concept, be_cands_t *c)
             score = a->weight - 1;
 
         } else {
+            continue;
+        }
+
+        /* "points balance 2307" */
+
+        if (r->cents && h.decimals == 0 && !h.currency) {
             continue;
         }
 
@@ -255,6 +261,12 @@ be_weigh_total(const be_rules_t *r, be_sums_t *m)
         }
         t->score += k ? 3 : 0;
 
+        /* paid to the cent, as by card */
+
+        if (m->change.n == 0 && be_has(&m->cash, v)) {
+            t->score += 1.5;
+        }
+
         for (j = 0, k = 0; j < m->total.n; j++) {
             k += j != i && be_equal(m->total.v[j].hit.number, v);
         }
@@ -262,6 +274,82 @@ be_weigh_total(const be_rules_t *r, be_sums_t *m)
     }
 
     (void) r;
+}
+
+
+/* Whether the page has the amount, with its cents. */
+
+static int
+be_is_amount(const be_rules_t *r, double v)
+{
+    int          i, at;
+    be_hit_t     h;
+    const char  *s;
+
+    for (i = 0; i < r->l.nrows; i++) {
+        s = r->l.rows[i].text;
+
+        for (at = 0; be_scan_money(s, at, (int) strlen(s), &h); at = h.to) {
+            if (be_equal(h.number, v) && (h.decimals == 2 || h.currency)) {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
+}
+
+
+/* No tax takes more of a subtotal. */
+
+#define BE_MOST_TAX  0.3
+
+
+/*
+ * A subtotal and no total: the amount below it that is more by another amount
+ * of the page, which then is the tax; else the subtotal itself.
+ */
+
+static int
+be_total_of_subtotal(const be_rules_t *r, const be_sums_t *m,
+    be_cand_t *best)
+{
+    int               i, at;
+    double            s, more;
+    be_hit_t          h;
+    const char       *t;
+    const be_cand_t  *sub = NULL;
+
+    for (i = 0; i < m->subtotal.n; i++) {
+        if (sub == NULL || m->subtotal.v[i].score > sub->score) {
+            sub = &m->subtotal.v[i];
+        }
+    }
+
+    if (sub == NULL || (sub->hit.decimals != 2 && !sub->hit.currency)) {
+        return 0;
+    }
+
+    *best = *sub;
+    s = sub->hit.number;
+
+    for (i = sub->row + 1; i < r->l.nrows; i++) {
+        t = r->l.rows[i].text;
+
+        for (at = 0; be_scan_money(t, at, (int) strlen(t), &h); at = h.to) {
+            more = h.number - s;
+
+            if (h.decimals == 2 && more > 0.005 && more < BE_MOST_TAX * s
+                && !be_has(&m->change, more) && be_is_amount(r, more))
+            {
+                best->row = i;
+                best->hit = h;
+                return 1;
+            }
+        }
+    }
+
+    return 1;
 }
 
 
@@ -273,6 +361,10 @@ be_total_guess(const be_rules_t *r, const be_sums_t *m, be_cand_t *best)
     int          i, at, found = 0;
     be_hit_t     h;
     const char  *s;
+
+    if (be_total_of_subtotal(r, m, best)) {
+        return 1;
+    }
 
     for (i = r->l.nrows / 3; i < r->l.nrows; i++) {
         s = r->l.rows[i].text;

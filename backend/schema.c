@@ -1,6 +1,6 @@
 /*
- * What to look for on a page: FieldSpecs and the built-in templates.  The
- * front checks what a client sends with it, the workers parse it again.
+ * What to look for on a page: FieldSpecs.  The front checks what a client
+ * sends with it, the workers parse it again.
  * Invariant: a schema that was parsed has unique, printable, short names.
  */
 
@@ -8,77 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "buf.h"
 #include "schema.h"
 #include "text.h"
-
-
-#define BE_LINE_ITEMS                                                         \
-    "{\"name\":\"line_items\",\"type\":\"array\",\"children\":["              \
-    "{\"name\":\"description\",\"type\":\"string\"},"                         \
-    "{\"name\":\"qty\",\"type\":\"number\"},"                                 \
-    "{\"name\":\"unit_price\",\"type\":\"number\"},"                          \
-    "{\"name\":\"amount\",\"type\":\"number\"}]}"
-
-#define BE_FIELD(name)  "{\"name\":\"" name "\",\"type\":\"string\"}"
-
-
-static const struct {
-    const char  *id;
-    const char  *fields;
-} be_templates[] = {
-
-    { "invoice",
-      "[" BE_FIELD("vendor") "," BE_FIELD("recipient") ","
-      BE_FIELD("invoice_no") "," BE_FIELD("invoice_date") ","
-      BE_FIELD("due_date") "," BE_LINE_ITEMS "," BE_FIELD("subtotal") ","
-      BE_FIELD("tax") "," BE_FIELD("total") "]" },
-
-    { "receipt",
-      "[" BE_FIELD("store_name") "," BE_FIELD("store_address") ","
-      BE_FIELD("store_phone") "," BE_FIELD("transaction_date") ","
-      BE_FIELD("transaction_time") "," BE_FIELD("receipt_no") ","
-      BE_LINE_ITEMS "," BE_FIELD("subtotal") "," BE_FIELD("tax") ","
-      BE_FIELD("total") "," BE_FIELD("payment_method") "]" },
-};
-
-/* Ids of the public API that this version has no rules for. */
-
-static const char  *be_templates_known[] = {
-    "purchase_order", "delivery", "quote", "business_card", "bankbook",
-    "passport", "driver_license", "resident_card", "my_number_card",
-    "residence_card", "india_electoral_roll_cover"
-};
-
-#define be_count(a)  (sizeof(a) / sizeof((a)[0]))
-
-
-json_t *
-be_template(const char *id, be_fault_t *f)
-{
-    size_t  i;
-    int     known = 0;
-
-    for (i = 0; i < be_count(be_templates); i++) {
-        if (strcmp(id, be_templates[i].id) == 0) {
-            return json_loads(be_templates[i].fields, 0, NULL);
-        }
-    }
-
-    for (i = 0; i < be_count(be_templates_known); i++) {
-        known |= strcmp(id, be_templates_known[i]) == 0;
-    }
-
-    (void) be_fault_field(f, "templateId", known
-                          ? "The template \"%.64s\" is not available in this"
-                            " version; available are: invoice, receipt"
-                          : "There is no template \"%.64s\"; available are:"
-                            " invoice, receipt", id);
-    json_object_set_new(f->details, "available",
-                        json_pack("[s,s]", "invoice", "receipt"));
-
-    return NULL;
-}
 
 
 static int
@@ -185,8 +116,12 @@ be_field_parse(const json_t *o, const char *at, int depth, be_field_t *fd,
                               where);
     }
 
-    fd->name = be_strdup(json_string_value(name));
-    fd->description = be_strdup(json_is_string(d) ? json_string_value(d) : "");
+    fd->name = strdup(json_string_value(name));
+    fd->description = strdup(json_is_string(d) ? json_string_value(d) : "");
+
+    if (fd->name == NULL || fd->description == NULL) {
+        return be_fault(f, 500, "Internal error");
+    }
 
     return 0;
 }
@@ -198,12 +133,20 @@ be_fields_free(be_field_t *fd, int n)
     int  i;
 
     for (i = 0; i < n; i++) {
-        be_fields_free(fd[i].children, fd[i].nchildren);
-        free(fd[i].name);
-        free(fd[i].description);
+        be_field_free(&fd[i]);
     }
 
     free(fd);
+}
+
+
+void
+be_field_free(be_field_t *fd)
+{
+    be_fields_free(fd->children, fd->nchildren);
+    free(fd->name);
+    free(fd->description);
+    memset(fd, 0, sizeof(*fd));
 }
 
 
@@ -227,7 +170,10 @@ be_fields_parse(const json_t *a, const char *at, int depth, be_field_t **out,
                               max);
     }
 
-    fd = be_alloc(count * sizeof(be_field_t));
+    fd = calloc(count, sizeof(be_field_t));
+    if (fd == NULL) {
+        return be_fault(f, 500, "Internal error");
+    }
 
     for (i = 0; i < count; i++) {
         snprintf(where, sizeof(where), "%s[%zu]", at, i);
@@ -235,6 +181,7 @@ be_fields_parse(const json_t *a, const char *at, int depth, be_field_t **out,
         if (be_field_parse(json_array_get(a, i), where, depth, &fd[i], f)
             != 0)
         {
+            i++;
             goto failed;
         }
 

@@ -38,9 +38,16 @@ typedef struct {
 int be_schema_parse(const json_t *fields, const char *at, be_schema_t *s,
     be_fault_t *f);
 void be_schema_free(be_schema_t *s);
+void be_field_free(be_field_t *fd);
 
-/* The FieldSpec array of a template: a new reference, or NULL with the fault
- * that lists what there is. */
-json_t *be_template(const char *id, be_fault_t *f);
+/*
+ * templates.c: the FieldSpec array of a template: a new reference, or NULL
+ * with the fault that lists what there is.  llm: whether there is one, without
+ * which only some are.
+ */
+json_t *be_template(const char *id, int llm, be_fault_t *f);
+
+/* Whether these FieldSpecs are those of a template that the rules have not. */
+int be_template_needs_llm(const json_t *fields);
 
 #endif
