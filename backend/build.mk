@@ -32,7 +32,7 @@ BE_UNITS  := $(patsubst backend/t/%.c,$(B)/backend-unit-%,\
 
 backend: $(B)/spocr-backend
 
-backend-unit: $(BE_UNITS) $(B)/backend-fill
+backend-unit: $(BE_UNITS) $(B)/backend-fill $(B)/backend-measure
 
 backend-measure: $(B)/backend-measure
 

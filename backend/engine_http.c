@@ -293,12 +293,16 @@ be_tilt(const be_quad_t *q, int n)
     int     i, m = 0;
     double  dx, dy, sx = 0, sy = 0, way, *v;
 
+    if (q == NULL) {
+        return 0;
+    }
+
     for (i = 0; i < n; i++) {
         sx += q[i].p[1].x - q[i].p[0].x + q[i].p[2].x - q[i].p[3].x;
         sy += q[i].p[1].y - q[i].p[0].y + q[i].p[2].y - q[i].p[3].y;
     }
 
-    if (n == 0 || (sx == 0 && sy == 0)) {
+    if (sx == 0 && sy == 0) {
         return 0;
     }
 

@@ -37,6 +37,13 @@ typedef struct {
     int           rows;
 } options_t;
 
+typedef struct {
+    char       *image;
+    size_t      len;
+    json_t     *fields;
+    be_page_t   truth;
+} input_t;
+
 
 /* Processor time: what others do on the machine does not count. */
 
@@ -142,80 +149,101 @@ show(const options_t *o, const sheet_t *s, const json_t *answer)
 }
 
 
+static void
+close_page(input_t *in)
+{
+    be_page_free(&in->truth);
+    json_decref(in->fields);
+    free(in->image);
+}
+
+
+static int
+open_page(const options_t *o, const doc_t *d, input_t *in)
+{
+    be_fault_t     f = { 0 };
+    const char    *error = NULL;
+    be_imghead_t   h;
+
+    memset(in, 0, sizeof(*in));
+    in->image = slurp(o->dir, d->file, &in->len);
+    in->fields = be_template(d->kind, 0, &f);
+
+    if (in->image == NULL) {
+        error = "cannot be read";
+
+    } else if (in->fields == NULL) {
+        error = f.message;
+
+    } else {
+        error = be_imghead((unsigned char *) in->image, in->len, &h);
+    }
+
+    if (error != NULL) {
+        fprintf(stderr, "backend-measure: %s: %s\n", d->file, error);
+        close_page(in);
+
+    } else {
+        (void) true_page(o->dir, d->doc, &h, &in->truth);
+    }
+
+    be_fault_free(&f);
+
+    return error ? -1 : 0;
+}
+
+
 /* One page; 0 if there is nothing to be read in this way. */
 
 static int
 measure(const options_t *o, const doc_t *d, be_engine_t *e, int perfect,
     sheet_t *s)
 {
-    char          *image;
-    double         cpu, wall;
-    size_t         len;
-    json_t        *fields, *answer = NULL;
-    be_page_t      truth = { 0 };
-    be_fault_t     f = { 0 };
-    be_imghead_t   h;
+    json_t      *answer;
+    double       cpu, wall;
+    input_t      in;
+    be_fault_t   f = { 0 };
 
     memset(s, 0, sizeof(*s));
     s->doc = d;
 
-    image = slurp(o->dir, d->file, &len);
-    fields = be_template(d->kind, 0, &f);
-
-    if (image == NULL || fields == NULL
-        || be_imghead((unsigned char *) image, len, &h) != NULL)
-    {
-        fprintf(stderr, "backend-measure: %s: %s\n", d->file,
-                image == NULL ? "cannot be read"
-                : fields == NULL ? "no such template" : "no image");
-        goto skip;
+    if (open_page(o, d, &in) != 0) {
+        return 0;
     }
 
-    (void) true_page(o->dir, d->doc, &h, &truth);
-
-    if (perfect && truth.ntokens == 0) {
-        goto skip;
+    if (perfect && in.truth.ntokens == 0) {
+        close_page(&in);
+        return 0;
     }
 
     if (o->rows && perfect) {
-        print_rows(&truth);
+        print_rows(&in.truth);
 
     } else if (o->rows) {
-        print_image(e, image, len);
+        print_image(e, in.image, in.len);
     }
 
     peak_reset();
     cpu = cpu_ms();
     wall = wall_ms();
 
-    answer = perfect ? run_perfect(&truth, fields, &f)
-                     : be_analyze(e, be_rules(), (unsigned char *) image, len,
-                                  fields, NULL, &f);
+    answer = perfect ? run_perfect(&in.truth, in.fields, &f)
+                     : be_analyze(e, be_rules(), (unsigned char *) in.image,
+                                  in.len, in.fields, NULL, &f);
 
     s->cpu = cpu_ms() - cpu;
     s->wall = wall_ms() - wall;
     s->peak = peak_kb();
     s->error = answer ? NULL : be_strdup(f.message);
 
-    score_page(s, answer, &truth);
+    score_page(s, answer, &in.truth);
     show(o, s, answer);
 
-    be_fault_free(&f);
-    be_page_free(&truth);
     json_decref(answer);
-    json_decref(fields);
-    free(image);
+    be_fault_free(&f);
+    close_page(&in);
 
     return 1;
-
-skip:
-
-    be_fault_free(&f);
-    be_page_free(&truth);
-    json_decref(fields);
-    free(image);
-
-    return 0;
 }
 
 
@@ -302,10 +330,46 @@ options(int argc, char **argv, options_t *o)
 }
 
 
+static int
+report(const options_t *o, const set_t *set, const run_t *runs)
+{
+    if (runs[0].n == 0 && runs[1].n == 0) {
+        fprintf(stderr, "backend-measure: no page of %s was read\n", o->dir);
+        return 2;
+    }
+
+    if (o->html == NULL) {
+        return 0;
+    }
+
+    if (write_html(o->html, set, runs, runs[1].n ? 2 : 1) != 0) {
+        perror(o->html);
+        return 1;
+    }
+
+    printf("pages and boxes: %s\n", o->html);
+
+    return 0;
+}
+
+
+static void
+free_run(run_t *r)
+{
+    int  i;
+
+    for (i = 0; i < r->n; i++) {
+        free_sheet(&r->v[i]);
+    }
+
+    free(r->v);
+}
+
+
 int
 main(int argc, char **argv)
 {
-    int           i, j, n = 0, pages = 0, rc = 0;
+    int           n = 0, rc;
     set_t         set;
     run_t         runs[2] = { { 0 } };
     options_t     o;
@@ -326,6 +390,7 @@ main(int argc, char **argv)
     e = be_tesseract_open();
     if (e == NULL) {
         fprintf(stderr, "backend-measure: no Tesseract model\n");
+        free_set(&set);
         return 1;
     }
 
@@ -339,31 +404,10 @@ main(int argc, char **argv)
         run(&o, &set, e, 1, &runs[n++]);
     }
 
-    for (i = 0; i < n; i++) {
-        pages += runs[i].n;
-    }
+    rc = report(&o, &set, runs);
 
-    if (pages == 0) {
-        fprintf(stderr, "backend-measure: no page of %s was read\n", o.dir);
-        rc = 2;
-
-    } else if (o.html != NULL) {
-        rc = write_html(o.html, &set, runs, runs[1].n ? 2 : 1) ? 1 : 0;
-
-        if (rc) {
-            perror(o.html);
-        } else {
-            printf("pages and boxes: %s\n", o.html);
-        }
-    }
-
-    for (i = 0; i < n; i++) {
-        for (j = 0; j < runs[i].n; j++) {
-            free_sheet(&runs[i].v[j]);
-        }
-        free(runs[i].v);
-    }
-
+    free_run(&runs[0]);
+    free_run(&runs[1]);
     free_set(&set);
     e->close(e);
 

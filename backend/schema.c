@@ -120,7 +120,8 @@ be_field_parse(const json_t *o, const char *at, int depth, be_field_t *fd,
     fd->description = strdup(json_is_string(d) ? json_string_value(d) : "");
 
     if (fd->name == NULL || fd->description == NULL) {
-        return be_fault(f, 500, "Internal error");
+        (void) be_fault(f, 500, "Internal error");
+        return -1;
     }
 
     return 0;
@@ -178,8 +179,8 @@ be_fields_parse(const json_t *a, const char *at, int depth, be_field_t **out,
     for (i = 0; i < count; i++) {
         snprintf(where, sizeof(where), "%s[%zu]", at, i);
 
-        if (be_field_parse(json_array_get(a, i), where, depth, &fd[i], f)
-            != 0)
+        if (be_field_parse(json_array_get(a, i), where, depth, &fd[i], f) != 0
+            || fd[i].name == NULL)
         {
             i++;
             goto failed;

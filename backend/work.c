@@ -146,19 +146,23 @@ be_work_ask(const be_work_t *w, be_fetch_t *q, uint64_t end_by,
 
     ms = (uint64_t) w->conf->services.timeout * 1000;
 
-    if (w->conf->remote == NULL || now + 2 * BE_SLACK_MS > end_by) {
+    if (w->conf->remote == NULL || now + 4 * BE_SLACK_MS > end_by) {
         snprintf(why, size, "no time was left");
         return be_fault(f, 502, "%s", why);
     }
 
-    if (now + ms + BE_SLACK_MS > end_by) {
-        ms = end_by - now - BE_SLACK_MS;
+    /* it may wait for a helper as long as the request still fits in */
+
+    span.end_by = end_by;
+    span.start_by = now + (end_by - now) / 4;
+
+    if (span.start_by + ms + BE_SLACK_MS > end_by) {
+        ms = end_by - span.start_by - BE_SLACK_MS;
+
+    } else {
+        span.start_by = end_by - ms - BE_SLACK_MS;
     }
 
-    /* one that waits for a helper is asked later, and ends later */
-
-    span.start_by = now + (end_by - now) / 3;
-    span.end_by = end_by;
     q->timeout_ms = (long) ms;
     q->trusted = 1;
 
@@ -358,7 +362,7 @@ be_work_instead(const be_work_t *w, const char *why, be_frame_t *reply,
         return be_fault(f, 502, "The LLM extractor failed: %s", why);
     }
 
-    snprintf(failure, sizeof(failure), "The LLM extractor failed (%s); the"
+    snprintf(failure, sizeof(failure), "The LLM extractor failed (%.120s); the"
              " fields were read by rules", why);
 
     return be_work_again(w, "rules", failure, NULL, 0, reply, f);

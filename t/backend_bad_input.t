@@ -43,10 +43,10 @@ refused 'deep nesting', '{"image":' . '[' x 40 . ']' x 40 . '}', @b, qr/deeper/;
 refused 'no schema', { image => $image }, @v, qr/templateId/, 'fields';
 refused 'an unknown template', { image => $image, templateId => 'x' }, @v,
     qr/no template "x"; available are: invoice, receipt/, 'templateId';
-refused 'a template of later', { image => $image, templateId => 'passport' },
-    @v, qr/not available in this version.*invoice, receipt/, 'templateId';
-refused 'autoFields', { image => $image, autoFields => JSON::PP::true }, @v,
-    qr/not available in this version/, 'autoFields';
+refused 'a template for a model', { image => $image, templateId => 'passport' },
+    @v, qr/needs the LLM extractor.*invoice, receipt/, 'templateId';
+refused 'autoFields', { image => $image, autoFields => 'yes' }, @v,
+    qr/must be true or false/, 'autoFields';
 refused 'no fields', { image => $image, fields => [] }, @v, qr/1 to 100/,
     'fields';
 refused '101 fields', { image => $image,

@@ -118,7 +118,15 @@ sub storm () {
             : rand() < 0.7 ? send_call() : send_remove() // ();
         sleep rand 0.05 if rand() < 0.5;
     }
-    sleep rand(rand() < 0.5 ? 0.03 : 0.3);
+
+    # as soon as a call or an upload is answered, or at any moment
+    my ($one) = rand() < 0.5 ? grep { $_->{call} } @sent : $sent[rand @sent];
+    if ($one && $one->{s} && rand() < 0.6) {
+        my @ready = IO::Select->new($one->{s})->can_read(1);
+    }
+    else {
+        sleep rand(rand() < 0.5 ? 0.03 : 0.3);
+    }
     $backend->stop('KILL');
     take($_) for @sent;
 }
@@ -140,6 +148,7 @@ for (1 .. $rounds) {
 # what was not answered is asked for again, and then all is done
 take($_) for map { send_upload($_) } sort keys %todo;
 is_deeply \%todo, {}, 'every upload has its answer';
+take(send_call()) for 1 .. 2;
 {
     my $until = time + 30 + $rounds * 2;
     sleep 0.05 while time < $until && sql('SELECT 1 FROM job'

@@ -300,15 +300,17 @@ unlike $backend->log, qr/\Q$secret\E|127\.0\.0\.1:|Alder/,
 is $backend->stop, 0, 'ends well';
 
 # strict: no rules in its place
-$backend = Spocr::Ocr->start($services->ocr, $services->llm, '--llm-strict');
+$backend = Spocr::Ocr->start($services->ocr, $services->llm, '--llm-strict',
+    '--llm-url', $services->url . '/v1/');
 $services->content('oops');
 $r = $backend->fields(\%call);
 is $r->{status}, 502, 'strict: a failure is one';
 like $r->{json}{error}{message}, qr/LLM extractor failed: .*JSON/, 'says why';
 $services->content(truth);
 is answered('strict: the truth')->{total}, '162.00', 'is the truth';
-ok !exists +($services->asked('llm'))[-1]{headers}{authorization},
-    'no key, no header';
+my ($last) = reverse $services->asked('llm');
+is $last->{path}, '/v1/chat/completions', 'a URL with its version';
+ok !exists $last->{headers}{authorization}, 'no key, no header';
 is $backend->stop, 0, 'ends well';
 
 # the page by the built-in engine

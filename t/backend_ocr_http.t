@@ -7,6 +7,7 @@ use utf8;
 use lib 't/lib';
 use Test::More;
 use JSON::PP;
+use MIME::Base64 qw(encode_base64);
 use Spocr::Llm;
 use Spocr::Ocr;
 
@@ -107,6 +108,25 @@ for my $deg (10, -7, 90, 180) {
         }
     }
     cmp_ok $off, '<', 1.01, "$deg degrees: the vertices follow the words";
+}
+
+# coordinates are of the image as it is displayed
+{
+    my $turned = Spocr::Ocr::slurp('backend/t/images/turned-left.jpg');
+    my $exif = "Exif\0\0MM\0*" . pack 'NnnnNnnN', 8, 1, 0x112, 3, 1, 6, 0, 0;
+    substr $turned, 2, 0,
+        "\xff\xe1" . pack('n', 2 + length $exif) . $exif;
+    my %turned = (image => encode_base64($turned, ''));
+    $services->page($page);
+    $r = asked_for(%turned);
+    is $r->{json}{data}{total}, '19.66', 'an image that EXIF turns';
+    ok Spocr::Llm::of_words($page, $r->{json}{data}{field_bboxes}{total}),
+        'its boxes';
+    is +($services->asked('ocr'))[-1]{headers}{'content-type'}, 'image/jpeg',
+        'it was sent a JPEG';
+    $services->page({ width => $h, height => $w, tokens => [] });
+    like asked_for(%turned)->{json}{error}{message}, qr/shape/,
+        'an engine that did not turn it';
 }
 
 # answers that are no page

@@ -60,6 +60,14 @@ if (!$pid) {
 }
 close $web;
 
+END {
+    if ($pid && $$ == $parent) {
+        local $?;
+        kill KILL => $pid;
+        waitpid $pid, 0;
+    }
+}
+
 my $backend = Spocr::Ocr->start('--allow-url-host', "127.0.0.1:$port");
 my $here = "http://127.0.0.1:$port";
 
@@ -123,6 +131,4 @@ is asked, $before, 'none of these was sent anything';
 }
 
 is $backend->stop, 0, 'ends well';
-kill KILL => $pid;
-waitpid $pid, 0;
 done_testing;

@@ -6,6 +6,7 @@ use lib 't/lib';
 use Test::More;
 use File::Temp ();
 use JSON::PP;
+use Spocr::Contract ':ocr';
 use Spocr::Ocr;
 
 binmode Test::More->builder->$_, ':utf8'
@@ -13,6 +14,10 @@ binmode Test::More->builder->$_, ':utf8'
 
 my $data = File::Temp->newdir;
 my $backend = Spocr::Ocr->start('--data', $data);
+my $box = { bbox => { xmin => 0, ymin => 0, xmax => 9, ymax => 9 },
+            vertices => [map { { x => $_->[0], y => $_->[1] } }
+                         [0, 0], [9, 0], [9, 9], [0, 9]],
+            match_ratio => 1, bbox_source => 'token_id' };
 my @odd = ('total>', 'a=b', 'a,b', 'say "hi"', "'; DROP TABLE item; --");
 
 sub create (%o) {
@@ -31,14 +36,14 @@ my $sheet = create(type => 'sheet', name => 'S', columns => \@columns);
 # a row: its name, vendor, total, more
 sub row ($name, $vendor, $total, %more) {
     my %d = (vendor => $vendor, total => $total, %more);
-    $d{field_bboxes} = { map { $_ => { match_ratio => 1 } } keys %d };
+    $d{field_bboxes} = { map { $_ => $box } keys %d };
     return { name => $name, data => \%d };
 }
 
 my @keys = Spocr::Ocr::fill($data, 'S',
     row('a.png', 'Acme GmbH', '1,960.00', note => 'n/a',
         line_items => [{ description => 'Bolt', qty => '2',
-                         field_bboxes => { qty => { match_ratio => 1 } } }]),
+                         field_bboxes => { qty => $box } }]),
     row('b.png', 'ACME Ltd', '¥7,855', note => '5'),
     row('c.png', 'Café Zürich', '300', note => ''),
     row('d.png', '株式会社', '20'),
@@ -91,9 +96,9 @@ sub sorted ($sort, $want) { is names(sort => $sort), $want, "sort $sort" }
     is $row->{imageUrl}, "/images/$keys[0]", 'imageUrl';
     is $row->{ocrStatus}, 'done', 'ocrStatus';
     is $row->{values}{total}, '1,960.00', 'values as they were read';
-    is_deeply $row->{field_bboxes}{total}, { match_ratio => 1 }, 'boxes';
+    is_deeply $row->{field_bboxes}{total}, $box, 'boxes';
     is_deeply $row->{values}{line_items}[0]{field_bboxes},
-        { qty => { match_ratio => 1 } }, 'boxes of a row of an array';
+        { qty => $box }, 'boxes of a row of an array';
     ok !exists $row->{values}{field_bboxes}, 'boxes are no value';
     is_deeply [$j->{rows}[6]{values}, $j->{rows}[6]{field_bboxes},
                $j->{rows}[6]{ocrStatus}], [{}, {}, 'pending'],

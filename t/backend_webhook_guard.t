@@ -95,4 +95,14 @@ is put('a', 'https://example.com/' . 'x' x 2028)->{status}, 201, '2048 bytes';
 is call('a', PUT => '/webhook', {})->{json}{details}{field}, 'url', 'missing';
 
 is $backend->stop, 0, 'ends well';
+
+# times of retries that are none
+for my $bad ('', '0', '1,', ',1', '-1', '1 2', '9999999', 'x',
+             join ',', (1) x 17) {
+    my $log = "$data/log";
+    system "'" . Spocr::Ocr::program() . "' --data '$data'"
+        . " --webhook-retries '$bad' >/dev/null 2>'$log'";
+    is $? >> 8, 2, "--webhook-retries '$bad' is refused";
+    like Spocr::Ocr::slurp($log), qr/--webhook-retries/, 'and why';
+}
 done_testing;

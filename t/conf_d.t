@@ -91,7 +91,7 @@ for my $file (@files) {
     $lines = "location / { proxy_pass http://spocr_read; $lines }"
         if $context eq 'location';
     $lines = "spocr on; $lines"           # they stand behind api.conf
-        if $file =~ /^(?:storage|idempotency)\.conf$/;
+        if $file =~ /^(?:storage|page|idempotency)\.conf$/;
     $lines = "server { listen 127.0.0.1:%%PORT_5%%; $lines }"
         if $context ne 'http';
     $lines = "include spocr/elsewhere.conf; $lines"
@@ -124,8 +124,7 @@ my %key = (key => $t->key('all'), headers => []);
 # C-5, C-17: what does not exist is no one's business without a key
 is_error $t->get('/nothing'), 401, 'unauthorized', 'unknown path, no key';
 is_error $t->get('/nothing', %key), 404, 'not_found', 'unknown path';
-is_error $t->post('/upload', %key), 404, 'not_found',
-    'no location without a backend';
+is $t->post('/upload', %key)->json->{target}, '/upload', 'POST /upload';
 is_error $t->get('/ocr/fields/', %key), 404, 'not_found', 'exact locations';
 
 # the main call, as far as the gateway goes
@@ -203,7 +202,7 @@ unlike join('', map { $t->log($_) } qw(spocr-access.log spocr-error.log)),
 
 # the parts that a site switches on
 $t->file('spocr/spocr.conf', uncommented($site,
-    'include spocr/storage.conf;', 'include spocr/idempotency.conf;',
+    'include spocr/idempotency.conf;',
     "spocr_secret_file $dir/secret;",
     "spocr_upstream_secret_file $dir/upstream-secret;",
     'spocr_cors_origin $spocr_cors;',
@@ -216,14 +215,28 @@ ok $t->reload(page('include spocr/spocr.conf;'
 ok wait_for(sub {
     $t->get('/metrics', port => 2)->body =~ /redis_workers\{state="away"\} 0$/m
 }), 'linked to Redis';
-is $t->post('/upload', %key)->json->{target}, '/upload', 'POST /upload';
-is $t->post('/create', %key)->json->{target}, '/create', 'POST /create';
+is $t->post($_, %key)->json->{target}, $_, "POST $_"
+    for qw(/upload /create /edit /remove /webhook/test
+           /webhooks/deliveries/dlv_1/redeliver);
 is $t->get("$_?a=b", %key)->json->{target}, "$_?a=b", "GET $_"
-    for qw(/jobs/job_1 /view /space /amount);
+    for qw(/jobs/job_1 /images/k1 /view /space /amount /webhook
+           /webhooks/deliveries /webhooks/deliveries/dlv_1);
+is $t->request($_ => '/webhook', %key)->status, 200, "$_ /webhook"
+    for qw(PUT DELETE);
 is_error $t->get('/upload', %key), 405, 'method_not_allowed', 'GET /upload';
 is_error $t->post('/view', %key), 405, 'method_not_allowed', 'POST /view';
 is_error $t->post('/upload', key => $t->key('read')), 403,
     'insufficient_scope', 'scope upload';
+is_error $t->get('/webhook', key => $t->key('read')), 403,
+    'insufficient_scope', 'scope webhook';
+
+# the page is open, and nothing beside it: 401 comes before 404
+for my $path ('/', '/assets/page.js', '/assets/page.css') {
+    is $t->get($path)->json->{target}, $path, "GET $path without a key";
+    is_error $t->post($path), 405, 'method_not_allowed', "POST $path";
+}
+is_error $t->get($_), 401, 'unauthorized', "GET $_ without a key"
+    for qw(/index.html /assets/ /assets/page.js/ /assets/other.js);
 
 # C-16
 ok $t->wait_log(qr/"limit_source":"redis".*"redis_seconds":"0\.\d{3}"/,

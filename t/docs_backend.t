@@ -41,27 +41,43 @@ for my $name (sort grep { $is->{$_} =~ /^[\d.:]+$/ } keys %$is) {
     is $said->{$name}, $is->{$name}, "$name: its default";
 }
 
-# templates
-my $schema = slurp('backend/schema.c');
-my %template;
-while ($schema =~ /^    \{ "(\w+)",\n(.*?)\},$/gms) {
-    my ($id, $text) = ($1, $2);
-    $text =~ s/BE_LINE_ITEMS/BE_FIELD("line_items")/;
-    $template{$id} = join ' ', $text =~ /BE_FIELD\("(\w+)"\)/g;
+# templates: the fields of each, and of the arrays that they have
+my $schema = slurp('backend/templates.c')
+    =~ s/BE_LINE_ITEMS/A("line_items", )/gr;
+my (%template, %llm, %rows);
+while ($schema =~ /^    \{ "(\w+)", ([01]),\n(.*?)\},$/gms) {
+    my ($id, $rules, $text) = ($1, $2, $3);
+    $llm{$id} = 1 if !$rules;
+    while ($text =~ /\bA\("(\w+)",\s*((?:[^()]|\([^()]*\))*)\)/g) {
+        my ($array, $children) = ($1, $2);
+        $rows{"$id $array"} = join ' ', $children =~ /\b[FDN]\("(\w+)"/g;
+    }
+    $text =~ s/\bA\("(\w+)",(?:[^()]|\([^()]*\))*\)/F("$1")/g;
+    $template{$id} = join ' ', $text =~ /\b[FDN]\("(\w+)"/g;
 }
 my %told;
 while ($page =~ /^\| `(\w+)` \| ((?:`\w+`(?:, )?){3,}) \|$/gm) {
     my ($id, $names) = ($1, $2);
     $told{$id} = join ' ', $names =~ /`(\w+)`/g;
 }
-cmp_ok scalar keys %template, '>=', 2, 'the templates are found';
+cmp_ok scalar keys %template, '>=', 13, 'the templates are found';
 is_deeply \%told, \%template, 'templates and their fields';
 
-my ($items) = $schema =~ /#define BE_LINE_ITEMS(.*?)^$/ms;
-my ($named) = $page =~ /^`line_items` has (.*)\.$/m;
-is join(' ', $named =~ /`(\w+)`/g),
-   join(' ', grep { $_ ne 'line_items' } $items =~ /\\"name\\":\\"(\w+)\\"/g),
-   'line items';
+my ($rules) = $page =~ /^((?:`\w+`(?:,| and)? )+)can be read by the rules/m;
+is join(' ', sort(($rules // '') =~ /`(\w+)`/g)),
+   join(' ', sort grep { !$llm{$_} } keys %template), 'those of the rules';
+
+my ($items) = slurp('backend/templates.c')
+    =~ /^#define BE_LINE_ITEMS(.*?)^$/ms;
+for (['line_items` has', join ' ', $items =~ /\b[FDN]\("(\w+)"/g],
+     ['of a `delivery`', $rows{'delivery line_items'}],
+     ['`transactions`\s+has', $rows{'bankbook transactions'}],
+     ['`sections` has', $rows{'india_electoral_roll_cover sections'}])
+{
+    my ($start, $names) = @$_;
+    my ($said) = $page =~ /$start((?:,?\s+(?:and\s+)?`\w+`)+)/;
+    is join(' ', ($said // '') =~ /`(\w+)`/g), $names, $start;
+}
 
 # limits
 my ($limits) = $page =~ /^## Limits\n(.*?)^## /ms;
@@ -70,14 +86,14 @@ for ([BE_MAX_BODY => 'request.h', qr/^\| body \| (\d+) MB/m],
      [BE_MIN_SIDE => 'imghead.h', qr/^\| sides, pixels \| (\d+) to/m],
      [BE_MAX_SIDE => 'imghead.h', qr/^\| sides, pixels \| \d+ to ([\d,]+);/m],
      [BE_MAX_PIXELS => 'imghead.h', qr/; (\d+) million \|/m, 1e6],
-     [BE_MAX_DEPTH => 'request.c', qr/^\| JSON \| (\d+) levels/m],
+     [BE_MAX_DEPTH => 'json.h', qr/^\| JSON \| (\d+) levels/m],
      [BE_MAX_FIELDS => 'schema.h', qr/^\| fields, children \| (\d+),/m],
      [BE_MAX_CHILDREN => 'schema.h', qr/^\| fields, children \| \d+, (\d+);/m],
      [BE_MAX_NAME => 'schema.h', qr/names of (\d+) characters/],
      [BE_MAX_TEXT => 'schema.h', qr/^\| descriptions, `prompt` \| ([\d,]+)/m],
      [BE_MAX_URL => 'request.c', qr/^\| image URL \| ([\d,]+) characters/m],
-     [BE_FETCH_HOPS => 'fetch.c', qr/(\d+) redirects/],
-     [BE_FETCH_MS => 'fetch.c', qr/(\d+) seconds/, 1000],
+     [BE_IMAGE_HOPS => 'fetch_image.c', qr/(\d+) redirects/],
+     [BE_IMAGE_MS => 'fetch_image.c', qr/(\d+) seconds/, 1000],
 ) {
     my ($define, $file, $re, $unit) = @$_;
     my ($n) = $limits =~ $re;
@@ -94,8 +110,9 @@ my %row = map { /^\| (\d+) \| `(\w+)`/ ? ("$1 $2" => 1) : () }
 ok $row{"$_ $default{$_}"}, "$_ $default{$_}" for sort keys %default;
 
 my %reason = map { $_ => 1 }
-    slurp('backend/fetch.c') =~ /be_fetch_refuse\(&?f, "(\w+)"/g;
-my ($reasons) = $codes =~ /`details\.reason` is (.*?) \|$/m;
+    slurp('backend/fetch_image.c') =~ /^    \{ "(\w+)",/gm,
+    slurp('backend/fetch_image.c') =~ /be_image_refuse\(f, "(\w+)"/g;
+my ($reasons) = $codes =~ /`details\.reason` is (.*?`failed`)/m;
 is join(' ', sort $reasons =~ /`(\w+)`/g), join(' ', sort keys %reason),
    'reasons why an image was not fetched';
 

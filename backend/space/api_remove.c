@@ -2,13 +2,20 @@
  * POST /remove: a folder, a sheet, a memo or an image, and what is in it.
  * Called by the front, on the thread of the connection.
  *
+ * One transaction ends the jobs and takes everything away from its tenant, by
+ * which it is gone for everybody.  What is left are nodes of the tenant "";
+ * they are deleted in small transactions, so that a large sheet stops nobody
+ * who writes; images go after their rows.  What a crash leaves is deleted at
+ * the next start, or with the next thing that is removed.
+ *
  * Invariant: a job whose image is gone is ended and refunded in the
- * transaction that removes it.  The files go after it: what a crash leaves of
- * them is deleted at the next start.
+ * transaction that takes it away.
  */
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "../api.h"
 #include "../ident.h"
@@ -20,6 +27,8 @@
 
 
 #define BE_REMOVED  "The image was removed"
+#define BE_AT_ONCE  500          /* rows that a transaction deletes */
+#define BE_PAUSE_US 2000         /* between two, for who else wants to write */
 
 /* The node ?1 and those below it; or one image. */
 
@@ -34,8 +43,6 @@
     "SELECT job.id, job.path, job.item_key, job.request_id FROM job"          \
     " JOIN item ON item.id = job.item"                                        \
     " WHERE job.status IN ('pending', 'processing') AND"
-
-#define BE_KEYS  "SELECT item.key FROM item WHERE"
 
 
 /* Rows of text, all of them: an array of arrays of strings, or NULL. */
@@ -115,13 +122,17 @@ be_remove_jobs(be_db_t *db, const be_in_t *in, const json_t *jobs)
 }
 
 
+/* How many nodes and images there are; -1: the database failed. */
+
 static int64_t
 be_remove_count(be_db_t *db, int64_t node)
 {
-    int64_t        n = 0;
+    int64_t        n = -1;
     sqlite3_stmt  *st;
 
-    st = be_sql(db, BE_BELOW "SELECT count(*) FROM below", "i", node);
+    st = be_sql(db, BE_BELOW "SELECT (SELECT count(*) FROM below)"
+                " + (SELECT count(*) FROM item WHERE" BE_IN_BELOW ")", "i",
+                node);
 
     if (be_step(db, st) == 1) {
         n = sqlite3_column_int64(st, 0);
@@ -132,28 +143,32 @@ be_remove_count(be_db_t *db, int64_t node)
 }
 
 
-/* The cells first, column by column, as they lie: much cheaper than image by
- * image, which is what the foreign keys would do. */
+/* Takes it away: how many things that are, or -1. */
 
-static int
-be_remove_rows(be_db_t *db, const be_node_t *at)
+static int64_t
+be_remove_take(be_db_t *db, const be_node_t *at)
 {
+    int64_t  n;
+
     if (at->type == BE_NODE_ITEM) {
-        return be_run(db, "DELETE FROM item WHERE id = ?", "i", at->id);
+        return be_run(db, "DELETE FROM item WHERE id = ?", "i", at->id) == 0
+               ? 1 : -1;
     }
 
-    (void) be_run(db, BE_BELOW "DELETE FROM cell WHERE col IN (SELECT col.id"
-                  " FROM col WHERE sheet IN (SELECT id FROM below))", "i",
-                  at->id);
+    n = be_remove_count(db, at->id);
 
-    return be_run(db, "DELETE FROM node WHERE id = ?", "i", at->id);
+    (void) be_run(db, BE_BELOW "UPDATE node SET uid = '', name = key,"
+                  " parent = CASE id WHEN ?1 THEN NULL ELSE parent END"
+                  " WHERE id IN (SELECT id FROM below)", "i", at->id);
+
+    return n;
 }
 
 
-/* keys: of the images that are gone; the number of what was removed, or -1. */
+/* key: of an image, which is deleted at once; else "". */
 
 static int64_t
-be_remove(be_db_t *db, const be_in_t *in, const char *path, json_t **keys,
+be_remove(be_db_t *db, const be_in_t *in, const char *path, char *key,
     be_fault_t *f)
 {
     int         image;
@@ -171,18 +186,13 @@ be_remove(be_db_t *db, const be_in_t *in, const char *path, json_t **keys,
     }
 
     image = at.type == BE_NODE_ITEM;
+    snprintf(key, sizeof(at.key), "%s", image ? at.key : "");
 
     jobs = be_remove_read(db, image ? BE_OPEN_JOBS BE_IS_ITEM
                           : BE_BELOW BE_OPEN_JOBS BE_IN_BELOW, at.id);
-    *keys = be_remove_read(db, image ? BE_KEYS BE_IS_ITEM
-                           : BE_BELOW BE_KEYS BE_IN_BELOW, at.id);
 
-    if (jobs != NULL && *keys != NULL
-        && be_remove_jobs(db, in, jobs) == 0)
-    {
-        n = (int64_t) json_array_size(*keys)
-            + (image ? 0 : be_remove_count(db, at.id));
-        n = be_remove_rows(db, &at) == 0 ? n : -1;
+    if (jobs != NULL && be_remove_jobs(db, in, jobs) == 0) {
+        n = be_remove_take(db, &at);
     }
 
     if (be_failed(db, f)) {
@@ -201,6 +211,73 @@ done:
 }
 
 
+/* Some rows of what was taken away, or at last the nodes: 1, and 0 when all is
+ * gone; keys: of the images. */
+
+static int
+be_trash_some(be_db_t *db, json_t **keys)
+{
+    size_t   i;
+    json_t  *key;
+
+    *keys = be_remove_read(db, "SELECT item.key FROM node CROSS JOIN item"
+                           " ON item.sheet = node.id WHERE node.uid = ''"
+                           " LIMIT ?", BE_AT_ONCE);
+
+    if (*keys == NULL) {
+        return -1;
+    }
+
+    if (json_array_size(*keys) == 0) {
+        (void) be_run(db, "DELETE FROM node WHERE uid = ''", "");
+        return 0;
+    }
+
+    json_array_foreach(*keys, i, key) {
+        (void) be_run(db, "DELETE FROM item WHERE key = ?", "s",
+                      be_remove_text(key, 0));
+    }
+
+    return 1;
+}
+
+
+int
+be_trash_empty(be_store_t *s)
+{
+    int          rc;
+    size_t       i;
+    json_t      *keys;
+    be_db_t     *db;
+    be_fault_t   f = { 0 };
+
+    do {
+        keys = NULL;
+        db = be_store_write(s, &f);
+        rc = db ? be_trash_some(db, &keys) : -1;
+
+        if (rc < 0 && db != NULL) {
+            be_store_abort(db);
+
+        } else if (db != NULL && be_store_commit(db, &f) != 0) {
+            rc = -1;
+        }
+
+        for (i = 0; rc >= 0 && i < json_array_size(keys); i++) {
+            (void) be_images_unlink(s, be_remove_text(json_array_get(keys, i),
+                                                      0));
+        }
+
+        json_decref(keys);
+
+    } while (rc == 1 && usleep(BE_PAUSE_US) == 0);
+
+    be_fault_free(&f);
+
+    return rc;
+}
+
+
 static int
 be_remove_path(const json_t *body, const char **path, be_fault_t *f)
 {
@@ -216,8 +293,8 @@ void
 be_api_remove(const be_in_t *in, be_reply_t *r)
 {
     int          rc = -1;
-    size_t       i;
-    json_t      *body, *keys = NULL;
+    char         key[sizeof(((be_node_t *) 0)->key)] = "";
+    json_t      *body;
     int64_t      n = -1;
     be_db_t     *db = NULL;
     be_fault_t   f = { 0 };
@@ -230,7 +307,7 @@ be_api_remove(const be_in_t *in, be_reply_t *r)
     }
 
     if (db != NULL) {
-        n = be_remove(db, in, path, &keys, &f);
+        n = be_remove(db, in, path, key, &f);
 
         if (n < 0) {
             be_store_abort(db);
@@ -243,19 +320,21 @@ be_api_remove(const be_in_t *in, be_reply_t *r)
     json_decref(body);
 
     if (rc != 0) {
-        json_decref(keys);
         be_api_refuse(r, &f, in->request_id);
         return;
     }
 
     be_courier_wake(in->conf->courier);
 
-    for (i = 0; i < json_array_size(keys); i++) {
-        (void) be_images_unlink(in->conf->store, be_remove_text(
-                                json_array_get(keys, i), 0));
+    /* it is gone, whatever becomes of this */
+
+    if (key[0] != '\0') {
+        (void) be_images_unlink(in->conf->store, key);
+
+    } else {
+        (void) be_trash_empty(in->conf->store);
     }
 
-    json_decref(keys);
     be_reply_json(r, 200, json_pack("{s:b,s:I}", "ok", 1, "removed",
                                     (json_int_t) n));
 }

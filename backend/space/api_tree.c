@@ -419,21 +419,21 @@ be_api_create(const be_in_t *in, be_reply_t *r)
 }
 
 
-/* Depth first, the names of a folder in the order of their bytes. */
+/* Depth first, the names of a folder in the order of their bytes.  There is no
+ * join outside of t: SQLite would leave out its order then. */
 
 static const char  be_space_sql[] =
-    "WITH RECURSIVE t (id, depth, name, path, up) AS ("
-    " SELECT id, 1, name, ?3 || name, ?4 FROM node"
+    "WITH RECURSIVE t (id, depth, name, path, up, type, key, created) AS ("
+    " SELECT id, 1, name, ?3 || name, ?4, type, key, created FROM node"
     "  WHERE uid = ?1 AND ifnull(parent, 0) = ?2"
     " UNION ALL"
-    " SELECT n.id, t.depth + 1, n.name, t.path || '/' || n.name, t.path"
-    "  FROM t JOIN node n ON n.uid = ?1 AND ifnull(n.parent, 0) = t.id"
+    " SELECT n.id, t.depth + 1, n.name, t.path || '/' || n.name, t.path,"
+    "  n.type, n.key, n.created"
+    "  FROM t JOIN node n ON n.parent = t.id"
     "  WHERE t.depth < ?5"
     " ORDER BY 2 DESC, 3)"
-    "SELECT t.path, t.name, n.type, n.key, t.up, n.created,"
-    " CASE n.type WHEN 'sheet' THEN"
-    "  (SELECT count(*) FROM item WHERE sheet = n.id) END"
-    " FROM t JOIN node n ON n.id = t.id LIMIT ?6";
+    "SELECT path, name, type, key, up, created, CASE type WHEN 'sheet' THEN"
+    " (SELECT count(*) FROM item WHERE sheet = t.id) END FROM t LIMIT ?6";
 
 
 static json_t *

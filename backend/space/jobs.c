@@ -23,10 +23,9 @@
 #include "work.h"
 
 
-#define BE_MAX_RUNNERS  64
 #define BE_SWEEP_MS     3600000
 #define BE_STORAGE_MS   1000     /* pause where the storage fails */
-#define BE_STORAGE_MAX  30000
+#define BE_STORAGE_MAX  30000    /* of them */
 
 /* A job may be ended by others (POST /remove), who need not tell. */
 
@@ -35,8 +34,6 @@
 
 struct be_jobs_s {
     const be_http_conf_t  *conf;
-    int                    n;
-    pthread_t              threads[BE_MAX_RUNNERS];
     pthread_mutex_t        turn;     /* to claim; guards "last" */
     char                  *last;     /* the tenant whose turn it was */
     pthread_mutex_t        lock;     /* of all that follows */
@@ -47,6 +44,8 @@ struct be_jobs_s {
     uint64_t               sweep_at;
     int                    busy;
     int                    quiet;
+    int                    n;
+    pthread_t              threads[];
 };
 
 
@@ -405,7 +404,8 @@ be_jobs_start(const be_http_conf_t *conf, int n)
     pthread_condattr_t   attr;
 
     if (be_job_recover(conf->store) != 0
-        || (j = calloc(1, sizeof(be_jobs_t))) == NULL)
+        || (j = calloc(1, sizeof(be_jobs_t) + (size_t) n * sizeof(pthread_t)))
+           == NULL)
     {
         fprintf(stderr, "spocr-backend: the jobs cannot be begun\n");
         return NULL;
@@ -420,7 +420,7 @@ be_jobs_start(const be_http_conf_t *conf, int n)
     pthread_cond_init(&j->done, &attr);
     pthread_condattr_destroy(&attr);
 
-    while (j->n < n && j->n < BE_MAX_RUNNERS
+    while (j->n < n
            && pthread_create(&j->threads[j->n], NULL, be_jobs_thread, j) == 0)
     {
         j->n++;

@@ -313,6 +313,10 @@ be_rows_sort(be_db_t *db, int64_t sheet, const be_ask_t *a,
     size_t     i, k;
     uint32_t  *order;
 
+    if (l->n == BE_NO_LIST) {
+        return -1;               /* it was filled before */
+    }
+
     k = offset < l->n ? l->n - offset : 0;
     k = k < limit ? k : limit;
 

@@ -139,9 +139,12 @@ be_node_image(be_db_t *db, const char *uid, const char *key, int64_t sheet,
     int            rc;
     sqlite3_stmt  *st;
 
-    st = be_sql(db, "SELECT id, key, sheet, name FROM item"
-                " WHERE key = ?1 AND uid = ?2 AND ?3 IN (0, sheet)", "ssi",
-                key, uid, sheet);
+    /* the sheet's tenant: one that is being removed has none any more */
+
+    st = be_sql(db, "SELECT item.id, item.key, sheet, item.name FROM item"
+                " JOIN node ON node.id = item.sheet WHERE item.key = ?1"
+                " AND node.uid = ?2 AND ?3 IN (0, sheet)", "ssi", key, uid,
+                sheet);
 
     rc = be_step(db, st);
     if (rc != 1) {
@@ -217,33 +220,50 @@ be_path_canonical(be_db_t *db, be_node_t *out)
 }
 
 
+/* Whether it can be a path at all; "" is none here. */
+
 static int
-be_path_walk(be_db_t *db, const char *uid, char *s, const char *field,
-    be_node_t *out, be_fault_t *f)
+be_path_check(const char *path, const char *field, be_fault_t *f)
 {
-    int     n, rc = 1;
-    char   *name;
-    size_t  len;
+    int          n = 1;
+    const char  *s;
 
-    for (n = 0; rc == 1 && s != NULL; n++) {
-        name = s;
-        len = strcspn(s, "/");
-        s = name[len] == '/' ? name + len + 1 : NULL;
-        name[len] = '\0';
+    for (s = path; *s != '\0'; s++) {
+        n += *s == '/';
 
-        if (len == 0) {
+        if (*s == '/' && (s == path || s[1] == '/' || s[1] == '\0')) {
             return be_fault_field(f, field, "%s has an empty name in it",
                                   field);
         }
+    }
 
-        /* an image lies one level below the deepest sheet */
+    /* an image lies one level below the deepest sheet */
 
-        if (n > BE_PATH_DEPTH) {
-            return be_fault_field(f, field, "%s is deeper than %d levels",
-                                  field, BE_PATH_DEPTH);
+    if (n > BE_PATH_DEPTH + 1 || (size_t) (s - path) > BE_PATH_MAX) {
+        return be_fault_field(f, field, "%s is deeper than %d levels, or too"
+                              " long", field, BE_PATH_DEPTH);
+    }
+
+    return 0;
+}
+
+
+static int
+be_path_walk(be_db_t *db, const char *uid, char *s, be_node_t *out,
+    be_fault_t *f)
+{
+    int    first, rc = 1;
+    char  *name;
+
+    for (first = 1; rc == 1 && s != NULL; first = 0) {
+        name = s;
+        s = strchr(name, '/');
+
+        if (s != NULL) {
+            *s++ = '\0';
         }
 
-        rc = be_path_step(db, uid, name, n == 0, s == NULL, out);
+        rc = be_path_step(db, uid, name, first, s == NULL, out);
     }
 
     if (rc == 1 && be_path_canonical(db, out) == 0) {
@@ -268,11 +288,12 @@ be_path_find(be_db_t *db, const char *uid, const char *path,
 
     memset(out, 0, sizeof(*out));
 
-    if (strlen(path) > BE_PATH_MAX) {
-        return be_fault_field(f, field, "%s is too long", field);
+    path += *path == '/';
+
+    if (be_path_check(path, field, f) != 0) {
+        return -1;
     }
 
-    path += *path == '/';
     copy = strdup(path);
 
     if (copy == NULL) {
@@ -286,7 +307,7 @@ be_path_find(be_db_t *db, const char *uid, const char *path,
         return out->name ? 0 : be_fault(f, 503, "Out of memory");
     }
 
-    rc = be_path_walk(db, uid, copy, field, out, f);
+    rc = be_path_walk(db, uid, copy, out, f);
     free(copy);
 
     return rc;

@@ -46,4 +46,7 @@ const char *be_node_type(be_node_e type);
  */
 int be_item_store(be_db_t *db, int64_t item, const json_t *data);
 
+/* Removes what an interrupted POST /remove has left: at start.  0, or -1. */
+int be_trash_empty(be_store_t *s);
+
 #endif

@@ -41,7 +41,8 @@ typedef struct {
     be_buf_t          out;       /* not written yet */
     be_csv_col_t     *cols;
     size_t            ncols;
-    char             *text[BE_MAX_COLUMNS];   /* the cells of a row */
+    be_buf_t          texts;     /* of the cells of a row, each with its NUL */
+    size_t            text[BE_MAX_COLUMNS];   /* where, from 1 on; 0: none */
     json_t           *array[BE_MAX_COLUMNS];  /* of a column with children */
 } be_csv_t;
 
@@ -241,11 +242,12 @@ be_csv_forget(be_csv_t *c)
     int  i;
 
     for (i = 0; i < BE_MAX_COLUMNS; i++) {
-        free(c->text[i]);
         json_decref(c->array[i]);
-        c->text[i] = NULL;
         c->array[i] = NULL;
+        c->text[i] = 0;
     }
+
+    c->texts.len = 0;
 }
 
 
@@ -276,6 +278,29 @@ be_csv_which(const be_ask_t *a, int64_t id)
 }
 
 
+/* One cell of a row, and how many lines it takes; 0: no memory. */
+
+static size_t
+be_csv_put(be_csv_t *c, int i, const char *text)
+{
+    size_t         lines;
+    const json_t  *spec = c->view->ask.columns[i].spec;
+
+    if (json_object_get(spec, "children") == NULL) {
+        c->text[i] = c->texts.len + 1;
+        be_buf_add(&c->texts, text, strlen(text) + 1);
+
+        return c->texts.failed ? 0 : 1;
+    }
+
+    json_decref(c->array[i]);
+    c->array[i] = json_loads(text, 0, NULL);
+    lines = json_array_size(c->array[i]);
+
+    return lines ? lines : 1;
+}
+
+
 /* The cells of a row, and how many lines it takes: 0 for no memory or an
  * error. */
 
@@ -283,7 +308,7 @@ static size_t
 be_csv_cells(be_csv_t *c, int64_t item)
 {
     int              i, rc;
-    size_t           lines = 1;
+    size_t           n, lines = 1;
     sqlite3_stmt    *st;
     const be_ask_t  *a = &c->view->ask;
 
@@ -299,17 +324,11 @@ be_csv_cells(be_csv_t *c, int64_t item)
             continue;
         }
 
-        if (json_object_get(a->columns[i].spec, "children") == NULL) {
-            c->text[i] = strdup(be_text(st, 1));
-            rc = c->text[i] ? 1 : -1;
+        n = be_csv_put(c, i, be_text(st, 1));
+        lines = n > lines ? n : lines;
 
-        } else {
-            c->array[i] = json_loads(be_text(st, 1), 0, NULL);
-            lines = json_array_size(c->array[i]) > lines
-                    ? json_array_size(c->array[i]) : lines;
-        }
-
-        if (rc < 0) {
+        if (n == 0) {
+            rc = -1;
             break;
         }
     }
@@ -337,7 +356,8 @@ be_csv_line(be_csv_t *c, sqlite3_stmt *st, size_t line)
                                          ? (int) col->column->kind - 1 : 0));
 
         } else if (col->child == NULL) {
-            be_csv_cell(&c->out, c->text[col->own] ? c->text[col->own] : "");
+            be_csv_cell(&c->out, c->text[col->own] ? c->texts.data
+                                 + c->text[col->own] - 1 : "");
 
         } else {
             v = json_object_get(json_array_get(c->array[col->own], line),
@@ -410,6 +430,7 @@ be_csv_make(be_csv_t *c, const be_rows_t *rows, be_fault_t *f)
     }
 
     be_csv_forget(c);
+    be_buf_free(&c->texts);
     be_buf_free(&c->out);
     free(c->cols);
 

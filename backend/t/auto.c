@@ -76,7 +76,7 @@ test_names(void)
     /* a letter that becomes two at the limit */
 
     memset(all, 'a', 63);
-    strcpy(all + 63, "\xC3\xA4\xC3\xA4");
+    memcpy(all + 63, "\xC3\xA4\xC3\xA4", 5);
     s = be_auto_name(all, strlen(all));
     ok(strlen(s) <= 64, "no name is longer than 64");
     free(s);

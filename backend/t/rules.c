@@ -358,7 +358,8 @@ test_names(void)
 {
     static const char *const  spaced[] = {
         "TAX INVOICE", "TAN   FOOK   &   COMPANY",
-        "NO.12, BATU 5, JALAN MELATI,", "KG. BARU", "51200 KUALA LUMPUR", "GST NOs 000123456789",
+        "NO.12, BATU 5, JALAN MELATI,", "KG. BARU",
+        "51200 KUALA LUMPUR", "GST NOs 000123456789",
         "Nails      22.00", "Total      22.00", NULL
     };
     static const char *const  country[] = {

@@ -99,12 +99,15 @@ static int
 be_fill_row(be_db_t *db, const char *uid, int64_t sheet, const char *name,
     const char *status, const json_t *data, char *key)
 {
+    char  id[BE_ID_SIZE];
+
     be_key_new(key);
+    be_id(id, "req_");
 
     if (be_run(db, "INSERT INTO item (key, uid, sheet, name, media, size,"
                " created, status, request_id) VALUES (?, ?, ?, ?,"
-               " 'image/png', 0, ?, ?, 'req_fill')", "ssisis", key, uid,
-               sheet, name, be_wall_ms(), status) != 0)
+               " 'image/png', 0, ?, ?, ?)", "ssisiss", key, uid, sheet, name,
+               be_wall_ms(), status, id) != 0)
     {
         return -1;
     }

@@ -125,6 +125,7 @@ sub ask ($self, %question) {
     }
 
     local $SIG{PIPE} = 'IGNORE';
+    local $/ = "\n";
     my $line = $json->encode(\%question);
     print { $self->{to} } "$line\n";
     $self->{to}->flush;
@@ -149,7 +150,8 @@ sub escaped ($name) { $name =~ s/~/~0/gr =~ s{/}{~1}gr }
 
 # the document's path for a target: one without variables comes first
 sub path_of ($self, $target) {
-    my $path = $target =~ s/[?#].*//sr;
+    my $path = $target =~ s/[?#].*//sr
+        =~ s/%([46][1-9a-f]|[57][0-9a])/chr hex $1/gier;    # letters
     my $paths = $self->{doc}{paths};
     return $path if $paths->{$path};
 
