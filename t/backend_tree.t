@@ -332,5 +332,20 @@ refused 'no JSON', $backend->call('POST', '/create', '{'), @b;
         [0, 0], 'nothing is left over';
 }
 
+# what a removal that was interrupted has left
+{
+    made('', 'sheet', 'Half', templateId => 'receipt');
+    made('', 'memo', 'Other');
+    my ($row) = Spocr::Ocr::fill($data, 'Half', { data => { total => '1',
+        field_bboxes => {} } });
+    Spocr::Ocr::sql($data, "UPDATE node SET uid = '' WHERE name = 'Half'");
+    refused 'its sheet', get('view', 'Half'), @n;
+    refused 'its rows', get('view', $row), @n;
+    is remove('Other')->{json}{removed}, 1, 'the next removal';
+    is_deeply [Spocr::Ocr::sql($data, "SELECT 1 FROM item WHERE key = '$row'"),
+               Spocr::Ocr::sql($data, "SELECT 1 FROM node WHERE uid = ''")],
+        [], 'takes it along';
+}
+
 is $backend->stop, 0, 'ends well';
 done_testing;

@@ -131,7 +131,8 @@ for ([BE_MAX_FIELDS => 'schema.h',
     is $_->[2], number($_->[0], $_->[1]), $_->[0];
 }
 is_deeply [sort @{ $schemas->{TemplateId}{enum} }],
-    [sort slurp('backend/templates.c') =~ /^    \{ "(\w+)", [01],$/gm],
+    [sort { $a cmp $b }
+        slurp('backend/templates.c') =~ /^    \{ "(\w+)", [01],$/gm],
     'the templates';
 my ($types) = slurp('backend/space/hook.c')
     =~ /be_event_types\[\] = \{(.*?)\}/s;
