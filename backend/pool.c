@@ -356,7 +356,7 @@ be_pool_fault(be_frame_t *reply, be_fault_t *f)
     for (i = 0; code && message && i < sizeof(codes) / sizeof(codes[0]); i++) {
         if (strcmp(code, codes[i]) == 0) {
             be_fault_code(f, (int) reply->status, codes[i], "%s", message);
-            f->details = json_incref(d);
+            f->details = json_is_object(d) ? json_incref(d) : NULL;
         }
     }
 

@@ -37,4 +37,5 @@ class Receiver(http.server.BaseHTTPRequestHandler):
             print(event["type"], json.dumps(event["data"]), flush=True)
 
 
-http.server.HTTPServer(("127.0.0.1", int(sys.argv[1])), Receiver).serve_forever()
+address = ("127.0.0.1", int(sys.argv[1]))
+http.server.HTTPServer(address, Receiver).serve_forever()

@@ -7,6 +7,7 @@ use lib 't/lib';
 use Test::More;
 use JSON::PP;
 use Spocr::Llm;
+use Spocr::Contract ':ocr';
 use Spocr::Ocr;
 
 my ($w, $h) = unpack 'x16 N N',

@@ -5,6 +5,7 @@ use utf8;
 use lib 't/lib';
 use Test::More;
 use JSON::PP;
+use Spocr::Contract ':ocr';
 use Spocr::Ocr;
 
 my $truth = JSON::PP->new->utf8->decode(

@@ -5,6 +5,7 @@ use v5.36;
 use lib 't/lib';
 use Test::More;
 use MIME::Base64 qw(encode_base64);
+use Spocr::Contract ':ocr';
 use Spocr::Ocr;
 
 my $backend = Spocr::Ocr->start;

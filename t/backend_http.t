@@ -4,6 +4,7 @@ use v5.36;
 use lib 't/lib';
 use Test::More;
 use File::Temp ();
+use Spocr::Contract ':ocr';
 use Spocr::Ocr;
 
 my $dir = File::Temp->newdir;

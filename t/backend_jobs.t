@@ -5,6 +5,7 @@ use lib 't/lib';
 use Test::More;
 use File::Temp ();
 use MIME::Base64 qw(encode_base64);
+use Spocr::Contract ':ocr';
 use Spocr::Ocr;
 use Spocr::Picture;
 

@@ -10,6 +10,7 @@ use File::Temp ();
 use IO::Select;
 use MIME::Base64 qw(encode_base64);
 use Time::HiRes qw(sleep time);
+use Spocr::Contract ':ocr';
 use Spocr::Ocr;
 use Spocr::Picture;
 

@@ -7,6 +7,7 @@ use Test::More;
 use File::Copy qw(copy);
 use File::Temp ();
 use MIME::Base64 qw(encode_base64);
+use Spocr::Contract ':ocr';
 use Spocr::Ocr;
 use Spocr::Picture;
 

@@ -9,6 +9,7 @@ use Test::More;
 use File::Temp ();
 use JSON::PP;
 use Spocr::Llm;
+use Spocr::Contract ':ocr';
 use Spocr::Ocr;
 
 my ($w, $h) = unpack 'x16 N N',

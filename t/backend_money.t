@@ -7,6 +7,7 @@ use File::Temp ();
 use MIME::Base64 qw(encode_base64);
 use POSIX ();
 use Time::Local qw(timegm);
+use Spocr::Contract ':ocr';
 use Spocr::Ocr;
 use Spocr::Picture;
 

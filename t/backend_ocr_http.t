@@ -9,6 +9,7 @@ use Test::More;
 use JSON::PP;
 use MIME::Base64 qw(encode_base64);
 use Spocr::Llm;
+use Spocr::Contract ':ocr';
 use Spocr::Ocr;
 
 my $png = Spocr::Ocr::slurp('backend/samples/receipt.png');

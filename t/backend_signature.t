@@ -7,6 +7,7 @@ use Test::More;
 use Digest::SHA qw(hmac_sha256_hex);
 use File::Temp ();
 use IO::Socket::INET;
+use Spocr::Contract ':ocr';
 use Spocr::Ocr;
 
 my $program = Spocr::Ocr::program;

@@ -5,6 +5,7 @@ use lib 't/lib';
 use Test::More;
 use File::Temp ();
 use IO::Socket::UNIX;
+use Spocr::Contract ':ocr';
 use Spocr::Ocr;
 
 my $program = Spocr::Ocr::program;

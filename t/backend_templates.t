@@ -5,6 +5,7 @@ use lib 't/lib';
 use Test::More;
 use JSON::PP;
 use Spocr::Llm;
+use Spocr::Contract ':ocr';
 use Spocr::Ocr;
 
 my @rules = qw(invoice receipt);

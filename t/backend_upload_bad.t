@@ -6,6 +6,7 @@ use lib 't/lib';
 use Test::More;
 use Encode qw(encode);
 use File::Temp ();
+use Spocr::Contract ':ocr';
 use Spocr::Ocr;
 
 my $builder = Test::More->builder;

@@ -6,6 +6,7 @@ use lib 't/lib';
 use Test::More;
 use File::Temp ();
 use IO::Socket::INET;
+use Spocr::Contract ':ocr';
 use Spocr::Ocr;
 
 my $image = Spocr::Ocr::slurp('backend/samples/receipt.png');

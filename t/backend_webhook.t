@@ -6,6 +6,7 @@ use lib 't/lib';
 use Test::More;
 use File::Temp ();
 use Spocr::Hooks;
+use Spocr::Contract ':ocr';
 use Spocr::Ocr;
 
 my $hooks = Spocr::Hooks->start;

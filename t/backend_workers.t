@@ -6,6 +6,7 @@ use lib 't/lib';
 use Test::More;
 use IO::Select;
 use Time::HiRes qw(time sleep);
+use Spocr::Contract ':ocr';
 use Spocr::Ocr;
 
 my %call = (image => Spocr::Ocr::sample('receipt.png'),

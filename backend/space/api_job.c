@@ -144,8 +144,11 @@ be_image_find(const be_in_t *in, const char **media, be_fault_t *f)
         return -1;
     }
 
-    st = be_sql(db, "SELECT media FROM item WHERE key = ? AND uid = ?", "ss",
-                in->arg[0], in->uid);
+    /* the sheet's tenant: one that is being removed has none any more */
+
+    st = be_sql(db, "SELECT media FROM item JOIN node ON node.id = item.sheet"
+                " WHERE item.key = ? AND node.uid = ?", "ss", in->arg[0],
+                in->uid);
     rc = be_step(db, st);
 
     if (rc > 0) {

@@ -28,7 +28,6 @@
 
 #define BE_REMOVED  "The image was removed"
 #define BE_AT_ONCE  500          /* rows that a transaction deletes */
-#define BE_PAUSE_US 2000         /* between two, for who else wants to write */
 
 /* The node ?1 and those below it; or one image. */
 
@@ -270,7 +269,7 @@ be_trash_empty(be_store_t *s)
 
         json_decref(keys);
 
-    } while (rc == 1 && usleep(BE_PAUSE_US) == 0);
+    } while (rc == 1);
 
     be_fault_free(&f);
 

@@ -19,6 +19,7 @@
 #include "jobs.h"
 #include "money.h"
 #include "replay.h"
+#include "tree.h"
 #include "upload.h"
 #include "work.h"
 
@@ -323,6 +324,10 @@ be_jobs_sweep(be_jobs_t *j)
     }
 
     be_fault_free(&f);
+
+    /* what a killed process was about to remove */
+
+    (void) be_trash_empty(j->conf->store);
 }
 
 

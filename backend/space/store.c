@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "schema_sql.h"
@@ -23,6 +24,7 @@
 
 #define BE_READERS     8
 #define BE_STATEMENTS  64
+#define BE_LOCK_TRIES  25        /* half a second */
 #define BE_BUSY_MS     5000      /* for an operator's command beside us */
 
 struct be_db_s {
@@ -40,8 +42,10 @@ struct be_db_s {
 struct be_store_s {
     char             dir[512];
     int              lock_fd;
-    pthread_mutex_t  lock;       /* of "taken" */
+    pthread_mutex_t  lock;       /* of "taken" and the tickets */
     pthread_cond_t   free;
+    unsigned         ticket;     /* writers come in turn */
+    unsigned         turn;
     be_db_t          db[1 + BE_READERS];     /* the first one writes */
 };
 
@@ -154,7 +158,9 @@ be_store_folder(be_store_t *s, const char *name)
 static int
 be_store_lock(be_store_t *s)
 {
-    char  path[560];
+    int              tries, rc = -1;
+    char             path[560];
+    struct timespec  pause = { 0, 20 * 1000000 };
 
     snprintf(path, sizeof(path), "%s/lock", s->dir);
     s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
@@ -163,7 +169,19 @@ be_store_lock(be_store_t *s)
         return be_store_say(path, strerror(errno));
     }
 
-    if (flock(s->lock_fd, LOCK_EX | LOCK_NB) != 0) {
+    /* a helper that a killed server was just starting has it, for a moment */
+
+    for (tries = 0; tries < BE_LOCK_TRIES; tries++) {
+        rc = flock(s->lock_fd, LOCK_EX | LOCK_NB);
+
+        if (rc == 0 || errno != EWOULDBLOCK) {
+            break;
+        }
+
+        nanosleep(&pause, NULL);
+    }
+
+    if (rc != 0) {
         return be_store_say(s->dir, errno == EWOULDBLOCK
                             ? "another spocr-backend runs on this folder"
                             : strerror(errno));
@@ -267,10 +285,10 @@ be_db_release(be_db_t *db)
 }
 
 
-/* Waits for a connection of [from, to). */
+/* Waits for a connection that reads. */
 
 static be_db_t *
-be_store_take(be_store_t *s, int from, int to)
+be_store_take_reader(be_store_t *s)
 {
     int       i;
     be_db_t  *db = NULL;
@@ -278,7 +296,7 @@ be_store_take(be_store_t *s, int from, int to)
     pthread_mutex_lock(&s->lock);
 
     while (db == NULL) {
-        for (i = from; i < to; i++) {
+        for (i = 1; i < 1 + BE_READERS; i++) {
             if (s->db[i].sq != NULL && !s->db[i].taken) {
                 db = &s->db[i];
                 db->taken = 1;
@@ -290,6 +308,32 @@ be_store_take(be_store_t *s, int from, int to)
             pthread_cond_wait(&s->free, &s->lock);
         }
     }
+
+    pthread_mutex_unlock(&s->lock);
+
+    return db;
+}
+
+
+/* Waits for the connection that writes: in the order of coming, so that one
+ * thread that writes again and again keeps nobody out. */
+
+static be_db_t *
+be_store_take_writer(be_store_t *s)
+{
+    unsigned   mine;
+    be_db_t   *db = &s->db[0];
+
+    pthread_mutex_lock(&s->lock);
+
+    mine = s->ticket++;
+
+    while (db->taken || mine != s->turn) {
+        pthread_cond_wait(&s->free, &s->lock);
+    }
+
+    s->turn++;
+    db->taken = 1;
 
     pthread_mutex_unlock(&s->lock);
 
@@ -319,14 +363,14 @@ be_db_begin(be_db_t *db, const char *how, be_fault_t *f)
 be_db_t *
 be_store_read(be_store_t *s, be_fault_t *f)
 {
-    return be_db_begin(be_store_take(s, 1, 1 + BE_READERS), "BEGIN", f);
+    return be_db_begin(be_store_take_reader(s), "BEGIN", f);
 }
 
 
 be_db_t *
 be_store_write(be_store_t *s, be_fault_t *f)
 {
-    return be_db_begin(be_store_take(s, 0, 1), "BEGIN IMMEDIATE", f);
+    return be_db_begin(be_store_take_writer(s), "BEGIN IMMEDIATE", f);
 }
 
 

@@ -1,7 +1,8 @@
 # Holds live answers against conf.d/openapi.json.
 #
-#   use Spocr::Contract ':ocr';    # each answer that Spocr::Ocr gets: one that
-#                                  # is not as documented fails the test
+#   use Spocr::Contract ':ocr';    # each answer that Spocr::Ocr gets, and each
+#                                  # event that Spocr::Hooks gets: one that is
+#                                  # not as documented fails the test
 #
 #   my $c = Spocr::Contract->new;
 #   my @wrong = $c->check('GET', '/amount', $answer);     # reasons, or none
@@ -288,6 +289,7 @@ sub check_event ($self, $headers, $body) {
     my @wrong = ($headers->{'content-type'} // '') eq 'application/json'
         ? () : 'its media type';
 
+    (undef, undef, $body) = $self->normal({ body => $body });
     utf8::decode(my $text = $body) or return 'the body is no UTF-8';
     for my $p (@{ $op->{parameters} }) {
         my ($where, $header) = $self->follow($p->{'$ref'});
@@ -312,12 +314,20 @@ sub judge ($self, $method, $target, $sent, $answer) {
     $self->own_id($id);
     return if !$answer->{status};        # there was none
 
-    my @wrong = $self->check($method, $target, $answer);
+    return $self->said($answer->{body},
+                       $self->check($method, $target, $answer));
+}
+
+sub judge_event ($self, $headers, $body) {
+    return $self->said($body, $self->check_event($headers, $body));
+}
+
+sub said ($self, $body, @wrong) {
     return if !@wrong;
-    local $Test::Builder::Level = $Test::Builder::Level + 3;
+    local $Test::Builder::Level = $Test::Builder::Level + 4;
     Test::More::fail('as conf.d/openapi.json says');
     Test::More::diag("  $_") for @wrong;
-    Test::More::diag('  ', substr $answer->{body}, 0, 500);
+    Test::More::diag('  ', substr $body, 0, 500);
     return;
 }
 
@@ -325,7 +335,7 @@ sub import ($class, @for) {
     for (@for) {
         die "Spocr::Contract has no $_\n" if $_ ne ':ocr';
         no warnings 'once';
-        $Spocr::Ocr::contract = $class->new;
+        $Spocr::Ocr::contract = $Spocr::Hooks::contract = $class->new;
     }
     return;
 }

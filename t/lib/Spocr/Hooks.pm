@@ -14,6 +14,9 @@ use IO::Socket::INET;
 use JSON::PP ();
 use POSIX ();
 
+# a Spocr::Contract: each event is held against the description of the API
+our $contract;
+
 sub start ($class) {
     my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 50)
         or die "cannot listen: $!\n";
@@ -58,6 +61,8 @@ sub got ($self, $name) {
         open my $in, '<:raw', $_ or next;
         local $/;
         push @all, JSON::PP->new->decode(scalar <$in>);
+        $contract->judge_event(@{ $all[-1] }{qw(headers body)})
+            if $contract && !$self->{judged}{$_}++;
     }
     for (@all) { $_->{json} = eval { JSON::PP->new->utf8->decode($_->{body}) } }
     return @all;
