@@ -130,6 +130,12 @@ sub works ($backend, $what) {
     my @s = map { $backend->send_fields(\%call) } 1 .. 2;
     my $r;
     $backend->wait_for(sub {
+
+        # one that came after the question below was refused itself
+        for (@s) {
+            $_ = $backend->send_fields(\%call)
+                if IO::Select->new($_)->can_read(0);
+        }
         $r = $backend->request('POST', '/ocr/fields', {
             'X-Spocr-Uid' => 'u', 'Content-Type' => 'application/json' }, '{}');
         $r->{status} == 503;

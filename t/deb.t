@@ -111,6 +111,7 @@ echo 'include spocr/spocr.conf;' >/etc/nginx/conf.d/spocr.conf
 check deployed nginx -t
 
 install -d -o nobody -g www-data -m 750 /run/spocr-backend
+install -d -o nobody -m 700 /var/lib/spocr-backend
 setpriv --reuid nobody --regid www-data --clear-groups $(sed -n \
     's/^ExecStart=//p' /lib/systemd/system/spocr-backend.service) \
     >/tmp/backend.log 2>&1 &
@@ -126,6 +127,8 @@ check openapi status $url/openapi.json
 check nokey status $url/ocr/fields -d '{}'
 check backend curl -s $url/ocr/fields -d '{}' \
     -H "Authorization: Bearer $key" -H 'Content-Type: application/json'
+check stored curl -s $url/amount -H "Authorization: Bearer $key"
+check look status $url/
 check page status http://127.0.0.1:8081/status
 
 # and then with Redis
@@ -180,6 +183,8 @@ for ([before => '=1', 'not there before'],
      [openapi => '200 =0', 'the document is found'],
      [nokey => '401 =0', 'a key is needed'],
      [backend => qr/"validation_failed".* =0$/, 'the backend answers'],
+     [stored => qr/"remaining":100,.* =0$/, 'and stores'],
+     [look => '200 =0', 'the page to look at'],
      [page => '200 =0', 'the status page'],
      [import => '=0', 'the keys go to Redis'],
      [redis => qr/^(?!.*\[).*test is successful =0$/, 'nginx -t with Redis'],

@@ -94,10 +94,61 @@ for ([BE_MAX_BODY => 'request.h', qr/^\| body \| (\d+) MB/m],
      [BE_MAX_URL => 'request.c', qr/^\| image URL \| ([\d,]+) characters/m],
      [BE_IMAGE_HOPS => 'fetch_image.c', qr/(\d+) redirects/],
      [BE_IMAGE_MS => 'fetch_image.c', qr/(\d+) seconds/, 1000],
+     [BE_MAX_UPLOAD => 'space/upload.h', qr/of `\/upload` (\d+) MB/],
+     [BE_MAX_JSON => 'route.c', qr/of other endpoints (\d+) MB/, 1024],
+     [BE_MAX_FILES => 'space/upload.h', qr/^\| files \| (\d+) in/m],
+     [BE_MAX_NODE_NAME => 'space/api_tree.c', qr/^\| names, paths \| (\d+)/m],
+     [BE_PATH_DEPTH => 'space/tree.h', qr/(\d+) levels \| 400 `val/],
+     [BE_MAX_COLUMNS => 'space/where.h', qr/^\| columns \| (\d+) of/m],
+     [BE_MAX_MEMO => 'space/api_tree.c', qr/^\| memo \| (\d+) KB/m],
+     [BE_EDIT_BYTES => 'space/api_edit.c', qr/`\/edit` \| ([\d,]+) bytes/],
+     [BE_EDIT_ROWS => 'space/api_edit.c', qr/bytes, (\d+) rows/],
+     [BE_VIEW_MAX => 'space/api_view.c', qr/^\| `\/view` \| (\d+) rows/m],
+     [BE_VIEW_BYTES => 'space/api_view.c', qr/rows, (\d+) MB of them/],
+     [BE_CSV_MAX => 'space/api_view.c', qr/a CSV ([\d,]+) and/],
+     [BE_CSV_BYTES => 'space/view_csv.c', qr/and (\d+) MB;/],
+     [BE_MAX_WHERE => 'space/where.h', qr/(\d+) `where`/],
+     [BE_MAX_SORT => 'space/where.h', qr/(\d+) `sort`/],
+     [BE_MAX_LISTED => 'space/api_tree.c', qr/a folder \| ([\d,]+) \|/],
+     [BE_VIEW_ITEMS => 'space/api_view.c', qr/a folder \| ([\d,]+) \|/],
+     [BE_HOOK_WAITING => 'space/api_hook.c', qr/wait \| ([\d,]+),/],
 ) {
     my ($define, $file, $re, $unit) = @$_;
     my ($n) = $limits =~ $re;
     is +($n // '') =~ s/,//gr * ($unit // 1), number($define, "backend/$file"),
+       $define;
+}
+
+# the same numbers for clients
+my ($client) = slurp('docs/api.md') =~ /^## Limits\n(.*?)^## /ms;
+for ([BE_MAX_IMAGE => 'imghead.h', qr/^\| an image \| (\d+) MB/m],
+     [BE_MAX_SIDE => 'imghead.h', qr/16 to ([\d,]+) pixels/],
+     [BE_MAX_PIXELS => 'imghead.h', qr/, (\d+) million pixels/, 1e6],
+     [BE_MAX_BODY => 'request.h', qr/(\d+) MB \(`\/ocr\/fields`\)/],
+     [BE_MAX_FILES => 'space/upload.h', qr/(\d+) files/],
+     [BE_MAX_FIELDS => 'schema.h', qr/^\| fields, children \| (\d+),/m],
+     [BE_MAX_CHILDREN => 'schema.h', qr/children \| \d+, (\d+);/m],
+     [BE_PATH_DEPTH => 'space/tree.h', qr/(\d+) levels/],
+     [BE_MAX_NODE_NAME => 'space/api_tree.c', qr/levels, names of (\d+)/],
+     [BE_MAX_MEMO => 'space/api_tree.c', qr/a memo \| (\d+) KB/],
+     [BE_MAX_WHERE => 'space/where.h', qr/`where`, `sort` \| (\d+),/],
+     [BE_MAX_SORT => 'space/where.h', qr/`where`, `sort` \| \d+, (\d+)/],
+     [BE_VIEW_MAX => 'space/api_view.c', qr/`\/view` \| (\d+) rows/],
+     [BE_CSV_MAX => 'space/api_view.c', qr/a CSV ([\d,]+);/],
+     [BE_WAIT_MS => 'space/api_upload.c', qr/`wait` \| (\d+) s/, 1000],
+) {
+    my ($define, $file, $re, $unit) = @$_;
+    my ($n) = $client =~ $re;
+    is +($n // '') =~ s/,//gr * ($unit // 1), number($define, "backend/$file"),
+       "api.md: $define";
+}
+
+# what an OCR engine may send
+for ([BE_MAX_TOKENS => qr/words in reading order, ([\d,]+) at most/],
+     [BE_MAX_TOKEN_TEXT => qr/UTF-8, (\d+) bytes at most/]) {
+    my ($define, $re) = @$_;
+    my ($n) = $page =~ $re;
+    is +($n // '') =~ s/,//gr, number($define, 'backend/engine_http.c'),
        $define;
 }
 

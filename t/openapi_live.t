@@ -90,7 +90,8 @@ for (['a member is missing', qr/'imageUrl' is a required/,
      ['another type', qr/createdAt: .*is not of type 'integer'/,
       data => sub ($d) { $d->{createdAt} = '1' }],
      ['a box beside the page', qr/xmax: 1001/,
-      data => sub ($d) { $d->{result}{field_bboxes}{total}{bbox}{xmax} = 1001 }],
+      data => sub ($d) {
+          $d->{result}{field_bboxes}{total}{bbox}{xmax} = 1001 }],
      ['an unknown word', qr/bbox_source: .*is not one of/,
       data => sub ($d) {
           $d->{result}{field_bboxes}{total}{bbox_source} = 'guess' }],
