@@ -44,7 +44,7 @@ static const char  be_usage[] =
 "                          may be repeated\n"
 "  --gateway-secret-file PATH\n"
 "                          refuse what the gateway has not signed with one of\n"
-"                          the secrets in this file; all but GET /health\n"
+"                          the secrets in this file; all but what is open\n"
 "\n"
 "What is stored, and paid for:\n"
 "  --data DIR              the folder of sheets, images, jobs and money; it\n"

@@ -6,8 +6,9 @@
  * Invariant: a delivery stays pending, and due, until the outcome of an
  * attempt is on the disk.  What is under way is known in memory alone: this
  * is the only process that delivers from the folder (its lock), so that a
- * kill -9 in the middle repeats an attempt and loses nothing.  Receivers see
- * an event at least once, and tell repetitions by its id.
+ * kill -9 in the middle repeats an attempt and loses nothing.  So a stop need
+ * not wait for a receiver either: it breaks off what is under way.  Receivers
+ * see an event at least once, and tell repetitions by its id.
  *
  * A tenant has one delivery under way, and one whose receiver fails slowly is
  * left alone for five times as long as it took: however many there are, each
@@ -131,18 +132,17 @@ be_courier_log(const be_parcel_t *p, const be_outcome_t *o, uint64_t ms)
 static void
 be_rest(be_courier_t *c, const char *uid, uint64_t ms)
 {
-    int         i;
-    be_rest_t  *r = &c->rests[0];
+    int  i, oldest = 0;
 
-    for (i = 0; i < BE_RESTS; i++) {
-        if (c->rests[i].until < r->until) {
-            r = &c->rests[i];
+    for (i = 1; i < BE_RESTS; i++) {
+        if (c->rests[i].until < c->rests[oldest].until) {
+            oldest = i;
         }
     }
 
-    free(r->uid);
-    r->uid = strdup(uid);
-    r->until = r->uid ? be_now_ms() + ms : 0;
+    free(c->rests[oldest].uid);
+    c->rests[oldest].uid = strdup(uid);
+    c->rests[oldest].until = c->rests[oldest].uid ? be_now_ms() + ms : 0;
 }
 
 
@@ -355,6 +355,19 @@ be_courier_send(be_courier_t *c, const be_parcel_t *p, be_outcome_t *o)
 }
 
 
+static int
+be_courier_stopping(be_courier_t *c)
+{
+    int  stopping;
+
+    pthread_mutex_lock(&c->lock);
+    stopping = c->stopping;
+    pthread_mutex_unlock(&c->lock);
+
+    return stopping;
+}
+
+
 static void
 be_courier_deliver(be_courier_t *c, const be_parcel_t *p)
 {
@@ -363,6 +376,12 @@ be_courier_deliver(be_courier_t *c, const be_parcel_t *p)
 
     if (p->url != NULL) {
         be_courier_send(c, p, &o);
+
+        /* broken off, maybe: that was no attempt */
+
+        if (o.error != NULL && be_courier_stopping(c)) {
+            return;
+        }
     }
 
     ms = be_now_ms() - ms;
@@ -389,7 +408,7 @@ be_courier_deliver(be_courier_t *c, const be_parcel_t *p)
 static int
 be_courier_next(be_courier_t *c, be_parcel_t *p)
 {
-    int               found = 0, stopping;
+    int               found = 0;
     uint64_t          wait, until;
     struct timespec   ts;
 
@@ -398,10 +417,9 @@ be_courier_next(be_courier_t *c, be_parcel_t *p)
     for ( ;; ) {
         pthread_mutex_lock(&c->lock);
         c->woken = 0;
-        stopping = c->stopping;
         pthread_mutex_unlock(&c->lock);
 
-        if (stopping) {
+        if (be_courier_stopping(c)) {
             break;
         }
 
@@ -519,6 +537,8 @@ be_courier_stop(be_courier_t *c)
     c->stopping = 1;
     pthread_cond_broadcast(&c->news);
     pthread_mutex_unlock(&c->lock);
+
+    be_pool_cut(c->conf->deliver);
 
     for (i = 0; i < c->n; i++) {
         pthread_join(c->threads[i], NULL);

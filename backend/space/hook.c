@@ -67,6 +67,7 @@ be_event_ids(be_db_t *db, const char *uid, const char *type, json_t *data,
 
     if (rc != 1) {
         json_decref(data);
+        free(url);
         return rc;
     }
 
