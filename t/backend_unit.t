@@ -16,7 +16,7 @@ for my $name (@names) {
 
         while (<$out>) {
             if (/^(not )?ok \d+ - (.*)$/) {
-                ok !$1, $2;
+                ok !$1, "$name: $2";
                 $count++;
 
             } elsif (/^1\.\.(\d+)/) {

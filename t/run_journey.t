@@ -59,8 +59,8 @@ ok $export, './run prints what to export' or diag slurp("$dir/out");
 symlink "$top/$_", "$dir/$_" for qw(backend docs);
 open my $sh, '>', "$dir/journey.sh" or die $!;
 print {$sh} "set -e\n$export\n$journey\n",
-    "until grep -c '^ocr.completed' out.txt | grep -q '^3'; do sleep 0.1;",
-    " done\nkill \$!\n";
+    "until [ \$(grep -cE '^(upload|item|ocr)\.' out.txt) -ge 7 ]; do",
+    " sleep 0.1; done\nkill \$!\n";
 close $sh;
 
 is system("cd '$dir' && timeout 120 bash journey.sh >out.txt 2>err.txt"), 0,
