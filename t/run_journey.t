@@ -42,6 +42,7 @@ is slurp('docs/receive.py'), $shown, 'the receiver is the one of docs/api.md';
 $pid = fork // die "cannot fork: $!\n";
 if (!$pid) {
     setpgrp 0, 0;
+    $SIG{INT} = 'DEFAULT';       # a shell in the background ignores it
     $ENV{SPOCR_WEBHOOK_PORT} = $hook;
     open STDIN, '<', '/dev/null';
     open STDOUT, '>', "$dir/out";
