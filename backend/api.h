@@ -4,6 +4,7 @@
 #include "buf.h"
 #include "http.h"
 #include "query.h"
+#include "queue.h"
 #include "space/upload.h"
 
 /* A request, when its body is there.  All of it belongs to the caller. */
@@ -18,6 +19,7 @@ typedef struct {
     const be_query_t      *query;
     be_buf_t              *body;     /* JSON; a handler may free it early */
     be_upload_t           *upload;   /* of a multipart request, else NULL */
+    be_place_t            *place;    /* in the queue */
 } be_in_t;
 
 /* What a call is answered with.  Zeroed before a handler is called. */

@@ -13,7 +13,9 @@ typedef struct {
     const be_http_conf_t  *conf;
     char                  *target;   /* as in the request line */
     int                    begun;    /* its header was read */
-    int                    counted;  /* holds a place in the queue */
+    int                    counted;  /* a stop waits for it */
+    int                    sending;  /* it has its answer */
+    be_place_t             place;    /* in the queue */
     uint64_t               started;
     uint64_t               kept;     /* bytes of the body */
     uint64_t               wasted;

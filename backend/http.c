@@ -5,7 +5,7 @@
  *
  * Invariant: a refusal is decided before the body is read, but is sent after
  * it (up to a limit), so that a proxy that is still sending sees the answer
- * and not a reset.
+ * and not a reset.  What is refused holds no place in the queue meanwhile.
  */
 
 #include <pthread.h>
@@ -30,6 +30,10 @@
 #define BE_BODY_MS      60000
 #define BE_FILES_MS     180000
 
+/* A stop waits for clients that take their answer. */
+
+#define BE_SEND_MS      5000
+
 /* RFC 9745: since when the snake_case names are deprecated (2026-01-01) */
 
 #define BE_DEPRECATED_SINCE  "@1767225600"
@@ -47,10 +51,27 @@
 struct be_http_s {
     be_http_conf_t      conf;
     struct MHD_Daemon  *daemon;
+    be_queue_t         *queue;
     pthread_mutex_t     lock;
     int                 running;    /* calls under way */
+    int                 sending;    /* answers, to their clients */
+    uint64_t            sent;       /* when the last of them began */
     int                 stopping;
 };
+
+
+/* From here on a stop waits for the call: when it has a place, or its body is
+ * there. */
+
+static void
+be_call_count(be_http_t *h, be_call_t *call)
+{
+    pthread_mutex_lock(&h->lock);
+    h->running += !call->counted;
+    pthread_mutex_unlock(&h->lock);
+
+    call->counted = 1;
+}
 
 
 /* A place in the queue, where the path takes one: 0, or -1 and the fault. */
@@ -62,18 +83,13 @@ be_call_enter(be_http_t *h, be_call_t *call)
         return 0;
     }
 
-    pthread_mutex_lock(&h->lock);
-    if (h->running < h->conf.queue) {
-        h->running++;
-        call->counted = 1;
-    }
-    pthread_mutex_unlock(&h->lock);
-
-    if (!call->counted) {
+    if (be_place_take(h->queue, &call->place, call->uid) != 0) {
         be_fault(&call->fault, 503, "The service is busy");
         call->fault.details = json_pack("{s:i}", "retryAfterSec", 5);
         return -1;
     }
+
+    be_call_count(h, call);
 
     return 0;
 }
@@ -194,7 +210,13 @@ be_call_send(be_http_t *h, be_call_t *call, struct MHD_Connection *c,
 
     pthread_mutex_lock(&h->lock);
     stopping = h->stopping;
+    h->running--;
+    h->sending++;
+    h->sent = be_now_ms();
     pthread_mutex_unlock(&h->lock);
+
+    call->counted = 0;
+    call->sending = 1;
 
     if (stopping) {
         MHD_add_response_header(resp, "Connection", "close");
@@ -230,10 +252,34 @@ be_call_handle(be_call_t *call, const char *method, be_reply_t *r)
         .arg = { call->match.arg[0], call->match.arg[1] },
         .query = &call->query,
         .body = &call->body,
-        .upload = call->upload
+        .upload = call->upload,
+        .place = &call->place
     };
 
     call->match.route->handler(&in, r);
+}
+
+
+/* There was no memory for an answer: what can be said without much of it. */
+
+static void
+be_call_poor(const be_call_t *call, be_reply_t *r)
+{
+    int  n;
+
+    free(r->body);
+    r->type = NULL;
+    r->status = 503;
+    r->code = "service_unavailable";
+
+    n = asprintf(&r->body, "{\"error\":{\"code\":\"service_unavailable\","
+                 "\"message\":\"Out of memory\",\"requestId\":\"%s\"},"
+                 "\"details\":{\"retryAfterSec\":5}}", call->id);
+    r->len = n > 0 ? (size_t) n : 0;
+
+    if (n < 0) {
+        r->body = NULL;
+    }
 }
 
 
@@ -242,6 +288,8 @@ be_call_answer(be_http_t *h, be_call_t *call, struct MHD_Connection *c,
     const char *method)
 {
     be_reply_t  r = { 0 };
+
+    be_call_count(h, call);
 
     /* the time of the work is not the client's idleness */
 
@@ -263,8 +311,7 @@ be_call_answer(be_http_t *h, be_call_t *call, struct MHD_Connection *c,
     }
 
     if (r.status == 0 || (r.body == NULL && !r.file)) {
-        r.status = 500;
-        r.len = 0;
+        be_call_poor(call, &r);
     }
 
     be_call_patience(c, BE_IDLE_S);
@@ -273,7 +320,7 @@ be_call_answer(be_http_t *h, be_call_t *call, struct MHD_Connection *c,
 }
 
 
-/* What is refused needs no memory and no disk any more. */
+/* What is refused needs no memory, no disk and no place any more. */
 
 static void
 be_call_drop(be_call_t *call)
@@ -281,6 +328,7 @@ be_call_drop(be_call_t *call)
     be_buf_free(&call->body);
     be_upload_free(call->upload);
     call->upload = NULL;
+    be_place_leave(&call->place);
 }
 
 
@@ -428,11 +476,10 @@ be_http_completed(void *data, struct MHD_Connection *c, void **state,
         return;
     }
 
-    if (call->counted) {
-        pthread_mutex_lock(&h->lock);
-        h->running--;
-        pthread_mutex_unlock(&h->lock);
-    }
+    pthread_mutex_lock(&h->lock);
+    h->running -= call->counted;
+    h->sending -= call->sending;
+    pthread_mutex_unlock(&h->lock);
 
     be_call_drop(call);
     be_query_free(&call->query);
@@ -455,9 +502,10 @@ be_http_start(const be_http_conf_t *conf)
     }
 
     h->conf = *conf;
+    h->queue = be_queue_new(conf->queue);
     pthread_mutex_init(&h->lock, NULL);
 
-    h->daemon = MHD_start_daemon(
+    h->daemon = h->queue == NULL ? NULL : MHD_start_daemon(
         MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_THREAD_PER_CONNECTION
         | MHD_USE_POLL | MHD_USE_ITC, 0, NULL, NULL, be_http_handler, h,
         MHD_OPTION_LISTEN_SOCKET, (MHD_socket) conf->listen_fd,
@@ -468,6 +516,10 @@ be_http_start(const be_http_conf_t *conf)
         MHD_OPTION_END);
 
     if (h->daemon == NULL) {
+        if (h->queue != NULL) {
+            be_queue_free(h->queue);
+        }
+
         pthread_mutex_destroy(&h->lock);
         free(h);
         return NULL;
@@ -495,6 +547,7 @@ be_http_running(be_http_t *h)
 
     pthread_mutex_lock(&h->lock);
     n = h->running;
+    n += be_now_ms() < h->sent + BE_SEND_MS ? h->sending : 0;
     pthread_mutex_unlock(&h->lock);
 
     return n;
@@ -505,6 +558,7 @@ void
 be_http_stop(be_http_t *h)
 {
     MHD_stop_daemon(h->daemon);
+    be_queue_free(h->queue);
     pthread_mutex_destroy(&h->lock);
     free(h);
 }

@@ -65,6 +65,11 @@ be_json_parse(const char *body, size_t len, be_fault_t *f)
     }
 
     root = json_loadb(body, len, JSON_REJECT_DUPLICATES, &err);
+    if (root == NULL && json_error_code(&err) == json_error_out_of_memory) {
+        be_fault(f, 503, "Out of memory");
+        return NULL;
+    }
+
     if (root == NULL) {
         be_fault(f, 400, "The body is not valid JSON: %s (line %d, column"
                  " %d)", err.text, err.line, err.column);

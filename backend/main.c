@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -36,6 +37,7 @@
 #define BE_MMAP_FROM  (256 * 1024)
 
 #define BE_POOLS        4
+#define BE_MAX_OPEN     65536
 
 /* A page that is read by a service elsewhere mostly waits for it: so many
  * are under way for each OCR process. */
@@ -321,6 +323,21 @@ be_front_run(const be_options_t *o, be_http_conf_t *conf, const char *bound)
 }
 
 
+/* An upload has up to twenty files open; the usual limit is for programs that
+ * use select(). */
+
+static void
+be_descriptors(void)
+{
+    struct rlimit  r;
+
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
+        r.rlim_cur = r.rlim_max < BE_MAX_OPEN ? r.rlim_max : BE_MAX_OPEN;
+        (void) setrlimit(RLIMIT_NOFILE, &r);
+    }
+}
+
+
 static int
 be_front(const be_options_t *o)
 {
@@ -329,6 +346,7 @@ be_front(const be_options_t *o)
     be_http_conf_t   conf = { 0 };
 
     be_conf_set(&conf, o);
+    be_descriptors();
 
     if (o->data != NULL) {
         conf.store = be_store_open(o->data, 1);

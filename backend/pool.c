@@ -54,6 +54,7 @@ struct be_pool_s {
     int               n;
     int               event;
     int               stopping;
+    int               cut;
     pthread_mutex_t   lock;
     pthread_cond_t    idle;
     be_slot_t        *slots;
@@ -291,7 +292,7 @@ be_pool_take(be_pool_t *p, uint64_t start_by)
 
     pthread_mutex_lock(&p->lock);
 
-    while (s == NULL && rc == 0) {
+    while (s == NULL && rc == 0 && !p->cut) {
         for (i = 0; i < p->n; i++) {
             if (p->slots[i].state == BE_SLOT_IDLE) {
                 s = &p->slots[i];
@@ -409,6 +410,27 @@ be_pool_call(be_pool_t *p, const be_frame_t *job, be_frame_t *reply,
     }
 
     return 0;
+}
+
+
+void
+be_pool_cut(be_pool_t *p)
+{
+    int  i;
+
+    pthread_mutex_lock(&p->lock);
+    p->cut = 1;
+
+    /* who talks to a helper reads its end, and declares it dead */
+
+    for (i = 0; i < p->n; i++) {
+        if (p->slots[i].state == BE_SLOT_BUSY) {
+            shutdown(p->slots[i].fd, SHUT_RDWR);
+        }
+    }
+
+    pthread_cond_broadcast(&p->idle);
+    pthread_mutex_unlock(&p->lock);
 }
 
 

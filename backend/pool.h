@@ -24,6 +24,10 @@ int be_pool_tend(be_pool_t *p);
 /* Main thread: waits until every helper has said that it is ready. */
 int be_pool_ready(be_pool_t *p, int timeout_ms);
 
+/* Any thread: breaks off the jobs that are under way, which fail, and begins
+ * no more. */
+void be_pool_cut(be_pool_t *p);
+
 /* Main thread: no more jobs; ends all helpers. */
 void be_pool_destroy(be_pool_t *p);
 

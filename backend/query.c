@@ -30,23 +30,19 @@ be_hex(char c)
 }
 
 
-/* be_utf8_next() gives U+FFFD and a step of one where it is broken, and lets
- * long forms and surrogates pass. */
+/* be_utf8_next() gives U+FFFD and a step of one where it is broken. */
 
 static int
 be_is_text(const char *s, size_t len)
 {
-    uint32_t     cp, least;
+    uint32_t     cp;
     const char  *p = s, *end = s + len, *from;
 
     while (p < end) {
         from = p;
         cp = be_utf8_next(&p, end);
-        least = p - from == 4 ? 0x10000 : p - from == 3 ? 0x800 : 1;
 
-        if ((cp == 0xFFFD && p - from == 1) || cp < least || cp > 0x10FFFF
-            || (cp >= 0xD800 && cp <= 0xDFFF))
-        {
+        if (cp == 0xFFFD && p - from == 1) {
             return 0;
         }
     }
@@ -83,6 +79,7 @@ be_unescape(const char *s, size_t len, int plus)
 
         if (a < 0 || b < 0) {
             free(out);
+            errno = EILSEQ;
             return NULL;
         }
 
@@ -94,6 +91,7 @@ be_unescape(const char *s, size_t len, int plus)
 
     if (!be_is_text(out, n)) {
         free(out);
+        errno = EILSEQ;
         return NULL;
     }
 
@@ -117,7 +115,14 @@ be_query_add(be_query_t *q, const char *s, size_t len, be_fault_t *f)
 
     a = &q->v[q->n++];
     a->name = be_unescape(s, n, 1);
-    a->value = be_unescape(eq ? eq + 1 : s + len, eq ? len - n - 1 : 0, 1);
+
+    if (a->name != NULL) {
+        a->value = be_unescape(eq ? eq + 1 : s + len, eq ? len - n - 1 : 0, 1);
+    }
+
+    if ((a->name == NULL || a->value == NULL) && errno == ENOMEM) {
+        return be_fault(f, 503, "Out of memory");
+    }
 
     if (a->name == NULL || a->value == NULL) {
         return be_fault(f, 400, "The query has a broken escape, or is not"

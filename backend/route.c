@@ -3,6 +3,7 @@
  * Pure but for the table.
  */
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +57,8 @@ static const be_route_t  be_routes[] = {
 };
 
 
-/* The decoded segments of a target's path; their number, or -1. */
+/* The decoded segments of a target's path; their number, or -1: it is broken,
+ * or there is no memory. */
 
 static int
 be_segments(const char *target, char **seg, int *broken)
@@ -71,8 +73,8 @@ be_segments(const char *target, char **seg, int *broken)
         seg[n] = be_unescape(s, len, 0);
 
         if (seg[n] == NULL) {
-            *broken = 1;
-            return n;
+            *broken = errno != ENOMEM;
+            return -1;
         }
 
         n++;
@@ -171,14 +173,16 @@ be_route_match(const char *method, char *const *seg, int n, be_match_t *m)
 int
 be_route(const char *method, const char *target, be_match_t *m)
 {
-    int    i, n, rc = 0;
+    int    i, n, rc;
     char  *seg[BE_MAX_SEGMENTS] = { NULL };
 
     memset(m, 0, sizeof(*m));
 
     n = be_segments(target, seg, &m->broken);
 
-    if (!m->broken && n > 0) {
+    rc = n < 0 && !m->broken ? -1 : 0;
+
+    if (n > 0) {
         rc = be_route_match(method, seg, n, m);
     }
 

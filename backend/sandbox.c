@@ -19,7 +19,7 @@
 #include "sandbox.h"
 
 
-#if defined(__SANITIZE_ADDRESS__)
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define BE_SANITIZED  1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
@@ -58,12 +58,12 @@ static void
 be_limits(rlim_t memory, rlim_t files)
 {
     be_limit(RLIMIT_CORE, 0, 0);
-    be_limit(RLIMIT_FSIZE, 0, 0);
     be_limit(RLIMIT_NOFILE, files, files);
 
-    /* the address sanitizer reserves terabytes of address space */
+    /* sanitizers reserve terabytes of address space, and write reports */
 
     if (!BE_SANITIZED) {
+        be_limit(RLIMIT_FSIZE, 0, 0);
         be_limit(RLIMIT_AS, memory, memory);
     }
 }

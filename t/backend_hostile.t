@@ -81,17 +81,7 @@ sub begin ($backend, $path, $uid, %headers) {
     $r = $backend->answer($waits);
     is $r->{json}{jobs}[0]{status}, 'done', 'and the one that waits is done';
 
-    # a stop answers what is under way, if it has no place in the queue either
-    my $memo = '{"path":"","type":"memo","name":"late"}';
-    ($s, $status) = begin($backend, '/create', 'u_test',
-        'Content-Length' => length $memo);
-    is $status, 100, 'a call that is no work';
-    kill TERM => $backend->{pid};
-    my ($path) = $backend->{address} =~ /^unix:(.*)/;
-    $backend->wait_for(sub { !IO::Socket::UNIX->new(Peer => $path) });
-    print {$s} $memo;
-    is $backend->answer($s)->{status}, 201, 'is answered while it stops';
-    is $backend->stop(0), 0, 'ends well';
+    is $backend->stop, 0, 'ends well';
 }
 
 # a path that is cut short is another one
@@ -129,36 +119,6 @@ sub begin ($backend, $path, $uid, %headers) {
     my ($one, $two) = $hooks->got('h');
     is $two->{json}{id}, $one->{json}{id}, 'the same event';
     $hooks->stop;
-}
-
-# whatever the folder and the umask let others see
-{
-    my $data = "$dir/mode";
-    mkdir $data;
-    chmod 0755, $data;
-    umask 0;
-    my $backend = Spocr::Ocr->start('--data', $data);
-    umask 022;
-    sheet($backend);
-    my @open = grep { (stat $_)[2] & 077 } glob "$data/*";
-    is_deeply \@open, [], 'what is stored is for its owner only';
-    $backend->upload(['name="path"' => 'S', file('a.png') => $png]);
-    my ($image) = glob "$data/images/*/*";
-    is $backend->stop, 0, 'ends well';
-
-    # an operator who takes the database away means to begin anew, not to
-    # lose the images
-    unlink glob "$data/spocr.db*";
-    for my $time ('once', 'twice') {
-        my ($is, $said) = Spocr::Ocr::command('--data', $data, '--listen',
-                                              "unix:$dir/s");
-        is $is, 2, "images without a database: not started, $time";
-        like $said, qr/put spocr\.db back/, 'says so';
-    }
-    ok -f $image, 'the image is still there';
-    rename "$data/images", "$data/images.old";
-    $backend = Spocr::Ocr->start('--data', $data);
-    is $backend->stop, 0, 'once they are moved away, it starts';
 }
 
 done_testing;

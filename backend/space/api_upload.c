@@ -301,7 +301,7 @@ static int
 be_batch_rows(be_batch_t *b, be_db_t *db, const be_node_t *sheet,
     be_fault_t *f)
 {
-    int             i;
+    int             i, rc;
     const char     *refs[BE_MAX_FILES];
     const be_in_t  *in = b->in;
 
@@ -316,14 +316,18 @@ be_batch_rows(be_batch_t *b, be_db_t *db, const be_node_t *sheet,
         return -1;
     }
 
-    (void) be_event(db, in->uid, "upload.received", be_batch_json(b, sheet),
-                    in->request_id);
+    rc = be_event(db, in->uid, "upload.received", be_batch_json(b, sheet),
+                  in->request_id);
 
-    for (i = 0; i < b->n; i++) {
-        (void) be_batch_insert(b, db, sheet, i);
+    for (i = 0; rc == 0 && i < b->n; i++) {
+        rc = be_batch_insert(b, db, sheet, i);
     }
 
-    return 0;
+    if (rc == 0 || be_failed(db, f)) {
+        return rc;
+    }
+
+    return be_fault(f, 503, "Out of memory");
 }
 
 
@@ -429,6 +433,9 @@ be_batch_wait(const be_in_t *in, uint64_t since, json_t *answer,
                                                    "jobId"));
     }
 
+    /* the work is the jobs' from here on */
+
+    be_place_rest(in->place);
     be_jobs_wait(in->conf->jobs, ids, (int) n, since + most);
 
     db = be_store_read(in->conf->store, f);

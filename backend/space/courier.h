@@ -25,8 +25,8 @@ be_courier_t *be_courier_start(const be_http_conf_t *conf,
 /* There are new deliveries.  Any thread; c may be NULL. */
 void be_courier_wake(be_courier_t *c);
 
-/* Waits for what is under way: about ten seconds, where a receiver does not
- * answer.  c may be NULL. */
+/* Breaks off what is under way, which is delivered again after the next start.
+ * c may be NULL. */
 void be_courier_stop(be_courier_t *c);
 
 #endif

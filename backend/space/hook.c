@@ -18,7 +18,8 @@ const char *const  be_event_types[] = {
 };
 
 
-/* Whether the tenant has a webhook for this type.  -1: the database failed. */
+/* Whether the tenant has a webhook for this type.  -1: the database failed, or
+ * there is no memory. */
 
 static int
 be_event_wanted(be_db_t *db, const char *uid, const char *type, char **url)
@@ -38,6 +39,11 @@ be_event_wanted(be_db_t *db, const char *uid, const char *type, char **url)
 
     rc = strcmp(type, "webhook.test") == 0;
     events = json_loads(be_text(st, 1), 0, NULL);
+
+    if (events == NULL) {
+        be_done(st);
+        return -1;
+    }
 
     json_array_foreach(events, i, e) {
         if (strcmp(json_string_value(e), type) == 0) {

@@ -201,7 +201,7 @@ be_folder_sweep(const char *path, be_db_t *db)
 
     d = opendir(path);
     if (d == NULL) {
-        return be_image_error(path);
+        return db != NULL && errno == ENOTDIR ? 0 : be_image_error(path);
     }
 
     while ((e = readdir(d)) != NULL) {
@@ -250,7 +250,7 @@ be_images_sweep(be_store_t *s)
     }
 
     while (rc == 0 && (e = readdir(d)) != NULL) {
-        if (e->d_name[0] != '.') {
+        if (strlen(e->d_name) == 2 && e->d_name[0] != '.') {
             snprintf(folder, sizeof(folder), "%s/%s", path, e->d_name);
             rc = be_folder_sweep(folder, db);
         }

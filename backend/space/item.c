@@ -200,6 +200,9 @@ be_item_widen(be_db_t *db, int64_t col, const char *text, const json_t *v)
     json_t  *spec;
 
     spec = json_loads(text, 0, NULL);
+    if (spec == NULL) {
+        return -1;
+    }
 
     if (json_is_array(json_object_get(spec, "children"))
         && be_item_children(spec, v))

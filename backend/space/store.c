@@ -6,6 +6,7 @@
  * neither kill -9 nor a power cut loses what a client was told.
  */
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -24,6 +25,7 @@
 #define BE_READERS     8
 #define BE_LOCK_TRIES  25        /* half a second */
 #define BE_BUSY_MS     5000      /* for an operator's command beside us */
+#define BE_BUSY_AGAIN_MS  100    /* after it has not become free in that */
 
 struct be_store_s {
     char             dir[512];
@@ -80,6 +82,35 @@ be_db_open(be_store_t *s, be_db_t *db, int writes)
 }
 
 
+/* Images that a database without tables knows nothing of: it is not a new
+ * one, but one that was lost, and the next step would be to delete them. */
+
+static int
+be_store_orphans(const be_store_t *s)
+{
+    int             n = 0;
+    DIR            *d;
+    char            path[560];
+    struct dirent  *e;
+
+    snprintf(path, sizeof(path), "%s/images", s->dir);
+    d = opendir(path);
+
+    while (d != NULL && (e = readdir(d)) != NULL) {
+        n += e->d_name[0] != '.' && strcmp(e->d_name, "lost+found") != 0;
+    }
+
+    if (d != NULL) {
+        closedir(d);
+    }
+
+    return n != 0 ? be_store_say(s->dir, "there are images, but their"
+                                 " database is empty or gone: put spocr.db"
+                                 " back, or move the folder \"images\" away")
+                  : 0;
+}
+
+
 /* Makes the tables of a new database, or checks that they are ours. */
 
 static int
@@ -107,6 +138,11 @@ be_store_schema(be_db_t *db)
         sqlite3_exec(db->sq, "ROLLBACK", NULL, NULL, NULL);
         return be_store_say("the database", version < 0 ? "cannot be read"
                             : "was made by another version of spocr-backend");
+    }
+
+    if (version == 0 && be_store_orphans(db->store) != 0) {
+        sqlite3_exec(db->sq, "ROLLBACK", NULL, NULL, NULL);
+        return -1;
     }
 
     snprintf(sql, sizeof(sql), "PRAGMA user_version=%d", BE_SCHEMA_VERSION);
@@ -187,6 +223,10 @@ be_store_open(const char *dir, int serving)
     if (s == NULL) {
         return NULL;
     }
+
+    /* values and secrets are nobody else's, whatever the folder's mode is */
+
+    (void) umask(077);
 
     s->lock_fd = -1;
     pthread_mutex_init(&s->lock, NULL);
@@ -334,6 +374,13 @@ be_db_begin(be_db_t *db, const char *how, be_fault_t *f)
 
     db->error = 0;
     rc = sqlite3_exec(db->sq, how, NULL, NULL, NULL);
+
+    /* while somebody else has it for long, one after the other would wait */
+
+    if (db->writes) {
+        sqlite3_busy_timeout(db->sq, (rc & 0xFF) == SQLITE_BUSY
+                                     ? BE_BUSY_AGAIN_MS : BE_BUSY_MS);
+    }
 
     if (rc != SQLITE_OK) {
         db->error = rc;

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include <openssl/evp.h>
@@ -28,6 +29,10 @@
 #define BE_MAX_PARTS   100
 #define BE_MAX_NAME    255
 #define BE_WRITE_SIZE  65536
+
+/* What uploads leave free, so that the database can still be written. */
+
+#define BE_DISK_SPARE  (64u * 1024 * 1024)
 
 typedef enum {
     BE_IN_NOTHING = 0,           /* an unknown part, or an empty file input */
@@ -163,6 +168,25 @@ be_spool_drop(be_upload_t *u)
 }
 
 
+/* 0 while uploads may take more of the disk. */
+
+static int
+be_spool_room(int fd, be_fault_t *f)
+{
+    struct statvfs  v;
+
+    if (fstatvfs(fd, &v) != 0
+        || (uint64_t) v.f_bavail * v.f_frsize >= BE_DISK_SPARE)
+    {
+        return 0;
+    }
+
+    errno = ENOSPC;
+
+    return be_spool_full(f);
+}
+
+
 /* Writes what has gathered. */
 
 static int
@@ -172,6 +196,10 @@ be_spool_flush(be_upload_t *u)
     ssize_t      n;
     be_spool_t  *sp = u->state;
     be_file_t   *file = &u->files[u->nfiles - 1];
+
+    if (be_spool_room(file->fd, sp->fault) != 0) {
+        return -1;
+    }
 
     while (at < sp->n) {
         n = write(file->fd, sp->buf + at, sp->n - at);
@@ -309,6 +337,13 @@ be_part_end(void *data)
     be_spool_t   *sp = u->state;
 
     if (sp->in == BE_IN_FIELD) {
+        if (sp->text.len
+            && memchr(sp->text.data, '\0', sp->text.len) != NULL)
+        {
+            return be_fault_field(sp->fault, sp->field_name, "%s contains a"
+                                  " NUL character", sp->field_name);
+        }
+
         be_buf_add(&sp->text, "", 0);
         *sp->field = be_buf_take(&sp->text);
 

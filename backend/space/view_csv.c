@@ -284,6 +284,7 @@ static size_t
 be_csv_put(be_csv_t *c, int i, const char *text)
 {
     size_t         lines;
+    json_error_t   err;
     const json_t  *spec = c->view->ask.columns[i].spec;
 
     if (json_object_get(spec, "children") == NULL) {
@@ -294,7 +295,14 @@ be_csv_put(be_csv_t *c, int i, const char *text)
     }
 
     json_decref(c->array[i]);
-    c->array[i] = json_loads(text, 0, NULL);
+    c->array[i] = json_loads(text, 0, &err);
+
+    if (c->array[i] == NULL
+        && json_error_code(&err) == json_error_out_of_memory)
+    {
+        return 0;
+    }
+
     lines = json_array_size(c->array[i]);
 
     return lines ? lines : 1;
