@@ -85,8 +85,8 @@ clean:                        ## removes build/
 	rm -rf $(B)
 
 help:                         ## this list
-	@sed -n 's/^\([a-z]*\):.*## */\1 /p' $(MAKEFILE_LIST) | \
-	    sort -u | awk '{ n = $$1; $$1 = ""; printf "make %-10s%s\n", n, $$0 }'
+	@sed -n 's/^\([a-z-]*\):.*## */\1 /p' $(MAKEFILE_LIST) | \
+	    sort -u | awk '{ n = $$1; $$1 = ""; printf "make %-13s%s\n", n, $$0 }'
 
 
 # The nginx side of the build decides itself what is out of date: it knows

@@ -47,12 +47,14 @@ be_answer_value(json_t *o, json_t *boxes, const be_field_t *fd,
 {
     be_match_t  m;
 
-    if (v->text == NULL || pg == NULL) {
+    /* bytes that are no text are no value */
+
+    if (v->text == NULL || pg == NULL
+        || json_object_set_new(o, fd->name, json_string(v->text)) != 0)
+    {
         json_object_set_new(o, fd->name, json_string(""));
         return;
     }
-
-    json_object_set_new(o, fd->name, json_string(v->text));
 
     be_match(pg, v, claims, &m);
 

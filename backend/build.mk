@@ -28,11 +28,16 @@ BE_REST_O := $(BE_REST:%=$(B)/backend/%.o)
 BE_UNITS  := $(patsubst backend/t/%.c,$(B)/backend-unit-%,\
              $(wildcard backend/t/*.c))
 
-.PHONY: backend backend-unit backend-measure measure
+BE_FUZZ   := $(patsubst %,$(B)/backend-fuzz-%,csv engine image llm multipart \
+             page query request text)
+
+.PHONY: backend backend-unit backend-measure backend-fuzz fuzz-backend measure
 
 backend: $(B)/spocr-backend
 
-backend-unit: $(BE_UNITS) $(B)/backend-fill $(B)/backend-measure
+backend-unit: $(BE_UNITS) $(BE_FUZZ) $(B)/backend-fill $(B)/backend-measure
+
+backend-fuzz: $(BE_FUZZ)
 
 backend-measure: $(B)/backend-measure
 
@@ -72,6 +77,30 @@ $(B)/backend-measure: $(patsubst %.c,$(B)/%.o,$(wildcard \
 		backend/measure*.c)) $(BE_PURE_O) \
 		$(filter-out %/main.o,$(BE_REST_O))
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(BE_LIBS)
+
+# a driver of backend/fuzz with all that it may call
+$(B)/backend/fuzz/%.o: backend/fuzz/%.c $(wildcard backend/*.h \
+		backend/space/*.h backend/fuzz/*.h)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(BE_CFLAGS) $(CFLAGS) $(WARN) -c -o $@ $<
+
+$(B)/backend-fuzz-%: $(B)/backend/fuzz/%.o $(B)/backend/fuzz/fuzz.o \
+		$(B)/backend/fuzz/fuzz_answer.o $(BE_PURE_O) \
+		$(filter-out %/main.o,$(BE_REST_O))
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(BE_LIBS)
+
+.PRECIOUS: $(B)/backend/fuzz/%.o
+
+# every driver with the sanitizers, N changed inputs of each cheap one
+N    ?= 300000
+SEED ?= $(shell date +%s)
+SAN  := -fsanitize=address,undefined,float-cast-overflow \
+        -fno-sanitize-recover=all
+
+fuzz-backend:                 ## fuzzes the backend, with sanitizers; N=, SEED=
+	$(Q)$(MAKE) -s -f backend/build.mk B=$(B)/fuzz WARN= LDFLAGS='$(SAN)' \
+	    CFLAGS='-O1 -g -fno-omit-frame-pointer $(SAN)' backend-fuzz
+	$(Q)backend/fuzz/run $(B)/fuzz $(SEED) $(N)
 
 # a folder of documents whose truth is known (backend/measure_load.c)
 DATA ?= $(if $(wildcard ../shared/data/index.jsonl),../shared/data,\

@@ -73,40 +73,62 @@ be_tiff32(const be_bytes_t *t, size_t at)
 }
 
 
-/* The first directory of a TIFF file, or of an EXIF block, which is one. */
+/* Entries of the first directory of a TIFF file, or of an EXIF block, which
+ * is one; *at is the first one's place.  0: it is not there, or not whole. */
 
-static int
+static unsigned long
+be_tiff_entries(const be_bytes_t *t, size_t *at)
+{
+    unsigned long  n;
+
+    if (t->len < 8) {
+        return 0;
+    }
+
+    *at = be_tiff32(t, 4);
+    n = be_tiff16(t, *at);
+
+    if (*at < 8 || *at + 2 + 12 * n > t->len) {
+        return 0;
+    }
+
+    *at += 2;
+
+    return n;
+}
+
+
+/* Sizes are numbers of 16 or 32 bits, and of two the first one counts, since
+ * that is what the decoder goes by. */
+
+static void
 be_tiff_directory(const unsigned char *p, size_t len, be_imghead_t *h,
     int sizes)
 {
-    size_t         at;
-    be_bytes_t     t = { p, len, 0 };
-    unsigned long  i, n, tag, v;
+    int            turned = 0;
+    size_t         at = 0;
+    be_bytes_t     t = { p, len, len > 0 && p[0] == 'I' };
+    unsigned long  i, n, tag, type, v;
 
-    if (len < 8) {
-        return -1;
+    n = be_tiff_entries(&t, &at);
+    if (n == 0) {
+        return;
     }
 
-    t.little = p[0] == 'I';
-    at = be_tiff32(&t, 4);
-    n = be_tiff16(&t, at);
-
-    if (at < 8 || n == 0 || at + 2 + 12 * n > len) {
-        return -1;
-    }
-
-    for (i = 0, at += 2; i < n; i++, at += 12) {
+    for (i = 0; i < n; i++, at += 12) {
         tag = be_tiff16(&t, at);
-        v = be_tiff16(&t, at + 2) == 3 ? be_tiff16(&t, at + 8)
-                                       : be_tiff32(&t, at + 8);
+        type = be_tiff16(&t, at + 2);
+        v = type == 3 ? be_tiff16(&t, at + 8)
+            : type == 4 ? be_tiff32(&t, at + 8) : 0;
 
-        if (tag == 274 && v >= 1 && v <= 8) {
+        if (tag == 274 && v >= 1 && v <= 8 && !turned) {
             h->orientation = (int) v;
+            turned = 1;
 
-        } else if (sizes && tag == 256) {
+        } else if (sizes && tag == 256 && h->width == 0) {
             h->width = v;
 
-        } else if (sizes && tag == 257) {
+        } else if (sizes && tag == 257 && h->height == 0) {
             h->height = v;
         }
     }
@@ -114,8 +136,23 @@ be_tiff_directory(const unsigned char *p, size_t len, be_imghead_t *h,
     if (sizes && be_tiff32(&t, at) != 0) {
         h->pages = 2;
     }
+}
 
-    return 0;
+
+void
+be_imghead_upright(unsigned char *p, size_t len)
+{
+    size_t         at = 0;
+    be_bytes_t     t = { p, len, len > 0 && p[0] == 'I' };
+    unsigned long  n;
+    static const unsigned char  little[] = { 3, 0, 1, 0, 0, 0, 1, 0, 0, 0 };
+    static const unsigned char  big[] = { 0, 3, 0, 0, 0, 1, 0, 1, 0, 0 };
+
+    for (n = be_tiff_entries(&t, &at); n > 0; n--, at += 12) {
+        if (be_tiff16(&t, at) == 274) {
+            memcpy(p + at + 2, t.little ? little : big, sizeof(little));
+        }
+    }
 }
 
 
@@ -128,7 +165,7 @@ be_exif(const unsigned char *p, size_t len, be_imghead_t *h)
     }
 
     if (len > 8 && (memcmp(p, "II*\0", 4) == 0 || memcmp(p, "MM\0*", 4) == 0)) {
-        (void) be_tiff_directory(p, len, h, 0);
+        be_tiff_directory(p, len, h, 0);
     }
 }
 
@@ -280,7 +317,7 @@ be_sniff(const unsigned char *p, size_t len, be_imghead_t *h)
                             || memcmp(p, "MM\0*", 4) == 0))
     {
         h->format = "TIFF";
-        (void) be_tiff_directory(p, len, h, 1);
+        be_tiff_directory(p, len, h, 1);
 
     } else if (len >= 16 && memcmp(p, "RIFF", 4) == 0
                && memcmp(p + 8, "WEBP", 4) == 0)

@@ -22,4 +22,7 @@ typedef struct {
  */
 const char *be_imghead(const unsigned char *p, size_t len, be_imghead_t *h);
 
+/* Takes the orientation out of a TIFF file. */
+void be_imghead_upright(unsigned char *p, size_t len);
+
 #endif

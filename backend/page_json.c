@@ -60,6 +60,15 @@ be_num(const json_t *a, size_t i)
 }
 
 
+static int
+be_whole(const json_t *a, size_t i)
+{
+    double  v = be_num(a, i);
+
+    return v > -1e9 && v < 1e9 ? (int) v : 0;
+}
+
+
 static void
 be_token_unpack(const json_t *t, be_page_t *pg)
 {
@@ -70,14 +79,16 @@ be_token_unpack(const json_t *t, be_page_t *pg)
     const char  *text = json_string_value(json_array_get(t, 0));
 
     b = (be_box_t) { be_num(t, 3), be_num(t, 4), be_num(t, 5), be_num(t, 6) };
-    k = be_page_add(pg, text ? text : "", b, (float) be_num(t, 1),
-                    (int) be_num(t, 2));
+    /* each word has a text: a line of words has one */
+
+    k = be_page_add(pg, text && *text ? text : "?", b, (float) be_num(t, 1),
+                    be_whole(t, 2));
     s = json_array_get(t, 7);
 
     for (i = 0; i + 3 < json_array_size(s); i += 4) {
         b.x0 = be_num(s, i + 2);
         b.x1 = be_num(s, i + 3);
-        be_token_symbol(k, (int) be_num(s, i), (int) be_num(s, i + 1), b);
+        be_token_symbol(k, be_whole(s, i), be_whole(s, i + 1), b);
     }
 }
 

@@ -3,6 +3,9 @@
  * that crashes on a hostile file costs one call.
  */
 
+#include <stdlib.h>
+#include <string.h>
+
 #include "imghead.h"
 #include "picture.h"
 
@@ -20,6 +23,26 @@ be_warn(json_t *warnings, const char *code, const char *message)
 }
 
 
+/* Leptonica turns TIFFs, and no others, and those of colour not always the
+ * right way: so it is not told. */
+
+static PIX *
+be_picture_tiff(const unsigned char *p, size_t len)
+{
+    PIX            *pix = NULL;
+    unsigned char  *copy = malloc(len);
+
+    if (copy != NULL) {
+        memcpy(copy, p, len);
+        be_imghead_upright(copy, len);
+        pix = pixReadMem(copy, len);
+        free(copy);
+    }
+
+    return pix;
+}
+
+
 static PIX *
 be_picture_read(const unsigned char *p, size_t len, const be_imghead_t *h,
     json_t *warnings)
@@ -28,7 +51,8 @@ be_picture_read(const unsigned char *p, size_t len, const be_imghead_t *h,
     int   half, damaged = 0;
 
     if (h->format[0] != 'J') {
-        return pixReadMem(p, len);
+        return h->format[0] == 'T' ? be_picture_tiff(p, len)
+                                   : pixReadMem(p, len);
     }
 
     half = h->width >= BE_HALF_FROM || h->height >= BE_HALF_FROM;

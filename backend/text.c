@@ -41,6 +41,15 @@ be_utf8_next(const char **p, const char *end)
         cp = cp << 6 | (s[i] & 0x3Fu);
     }
 
+    /* a long form of NUL would be the end of a text that goes on */
+
+    if ((n == 2 && cp < 0x800) || (n == 3 && cp < 0x10000) || cp > 0x10FFFF
+        || (cp >= 0xD800 && cp <= 0xDFFF))
+    {
+        *p += 1;
+        return 0xFFFD;
+    }
+
     *p += n + 1;
 
     return cp;

@@ -62,6 +62,13 @@ for my $f (qw(receipt.gif receipt.bmp receipt.jpg receipt.webp)) {
     is $j->{warnings}[0]{code}, 'multiple_pages', 'a warning';
 }
 
+# a TIFF says how it is turned, too, and is turned once
+{
+    my $tiff = Spocr::Ocr::slurp("$dir/two-pages.tif");
+    $tiff =~ s/\x12\x01\x03\0\x01\0\0\0\K\x01/\x03/ or die;
+    close_to 'a turned TIFF', total('a turned TIFF', $tiff), 132, 448;
+}
+
 # EXIF says that the camera was turned: boxes are on the picture as it shows
 {
     my $exif = "Exif\0\0MM\0*" . pack 'NnnnNnnN', 8, 1, 0x112, 3, 1, 6, 0, 0;

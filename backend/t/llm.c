@@ -231,6 +231,15 @@ test_pack(void)
     be_page_free(&pg);
     json_decref(o);
 
+    o = json_loads("{\"tokens\":[[\"\",90,99999999999.0,1,1,2,2,[-1e300,1,1,2"
+                   "]],[1]],\"to_grid\":[1,0,0,0,1,0]}", 0, NULL);
+    ok(be_page_unpack(o, &pg, more) == 0 && pg.ntokens == 2, "odd words");
+    is(pg.ntokens ? pg.tokens[0].text : NULL, "?", "have a text");
+    ok(pg.ntokens && pg.tokens[0].line == 0 && pg.tokens[0].nsymbols == 1
+       && pg.tokens[0].symbols[0].from == 0, "and numbers that fit");
+    be_page_free(&pg);
+    json_decref(o);
+
     o = json_object();
     ok(be_page_unpack(o, &pg, more) != 0, "what is no page is none");
     be_page_free(&pg);

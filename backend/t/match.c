@@ -5,6 +5,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "answer.h"
 #include "buf.h"
 #include "match.h"
 #include "tap.h"
@@ -137,11 +138,43 @@ test_match(void)
 }
 
 
+/* A field is in the answer whatever bytes an engine gave. */
+
+static void
+test_answer(void)
+{
+    json_t       *o, *data;
+    be_page_t     pg = { 0 };
+    be_field_t    fd = { 0 };
+    be_result_t   r = { 0 };
+    be_schema_t   s = { &fd, 1 };
+
+    pg.to_grid = be_affine_identity();
+    be_page_add(&pg, "\xC3(", (be_box_t) { 10, 10, 50, 20 }, 90, 0);
+    fd.name = be_strdup("total");
+    r.page = &pg;
+    value(&r.value, "\xC3(", NULL, 0);
+
+    o = be_answer(&s, &r, NULL);
+    data = json_object_get(o, "data");
+    is(json_string_value(json_object_get(data, "total")), "",
+       "bytes that are no text are no value");
+    ok(json_object_size(json_object_get(data, "field_bboxes")) == 0,
+       "and have no box");
+
+    json_decref(o);
+    be_value_free(&r.value);
+    be_page_free(&pg);
+    free(fd.name);
+}
+
+
 int
 main(void)
 {
     test_geometry();
     test_match();
+    test_answer();
 
     return done();
 }

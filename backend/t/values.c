@@ -224,6 +224,12 @@ test_text(void)
     ok(be_distance_in("abcd", "xxabedyy", &b0, &b1) == 1 && b0 == 2
        && b1 == 6, "the best window");
     ok(be_distance_in("", "x", &b0, &b1) == -1, "an empty needle");
+
+    /* what is too long a form is no character, and no end */
+
+    ok(be_utf8_count("a\xE0\x80\x80z") == 5, "a long form of NUL");
+    ok(be_utf8_count("\xF0\x80\x80\x80\xED\xA0\x80\xF4\x90\x80\x80")
+       == 11, "other long forms, surrogates, beyond the last one");
 }
 
 
