@@ -163,6 +163,18 @@ sheet('S', %other);
     is used(), 5, 'nothing is charged';
 }
 
+# what an answer warns of stands in its job
+{
+    my $cut = Spocr::Ocr::slurp('backend/samples/invoice-photo.jpg');
+    substr $cut, -2000, 2000, '';
+
+    my $r = $backend->upload(['name="wait"' => 'true', 'name="path"' => 'S',
+                              file('cut.jpg') => $cut]);
+    my $j = $r->{json}{jobs}[0];
+    is "$j->{status} $j->{warnings}[0]{code}", 'done damaged_image',
+        'a damaged image: a warning';
+}
+
 # what a crash leaves is deleted at the start, and nothing else
 {
     my @before = sort { $a cmp $b } images();

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -22,7 +23,7 @@
 
 
 #define BE_FUZZ_LARGEST  (256u * 1024)
-#define BE_FUZZ_SECONDS  30      /* that an input may take */
+#define BE_FUZZ_SECONDS  30      /* of a processor, for an input */
 
 /* Sanitizers end the program by SIGABRT, as be_fuzz_fail() does. */
 
@@ -306,12 +307,12 @@ be_keep_failed(void)
 }
 
 
-/* SIGALRM, or SIGABRT. */
+/* SIGPROF, or SIGABRT. */
 
 static void
 be_late(int sig)
 {
-    if (sig == SIGALRM) {
+    if (sig == SIGPROF) {
         be_say("an input takes too long\n");
     }
 
@@ -324,7 +325,8 @@ be_late(int sig)
 static double
 be_try(const be_fuzz_input_t *in)
 {
-    struct timespec  a, b;
+    struct timespec   a, b;
+    struct itimerval  most = { { 0, 0 }, { BE_FUZZ_SECONDS, 0 } };
 
     /* to the byte: the copy has nothing after it */
 
@@ -336,7 +338,7 @@ be_try(const be_fuzz_input_t *in)
 
     memcpy(be_now.data, in->data, in->len);
 
-    (void) alarm(BE_FUZZ_SECONDS);
+    (void) setitimer(ITIMER_PROF, &most, NULL);
     clock_gettime(CLOCK_MONOTONIC, &a);
     (void) LLVMFuzzerTestOneInput(be_now.data, be_now.len);
     clock_gettime(CLOCK_MONOTONIC, &b);
@@ -391,7 +393,7 @@ main(int argc, char **argv)
     be_state = strtoull(argv[1], NULL, 10);
     count = strtol(argv[2], NULL, 10);
 
-    (void) signal(SIGALRM, be_late);
+    (void) signal(SIGPROF, be_late);
     (void) signal(SIGABRT, be_late);
 
     be_fuzz_seeds();

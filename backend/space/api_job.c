@@ -17,7 +17,7 @@
 
 #define BE_JOB_COLUMNS                                                        \
     "id, item_key, path, sheet_key, name, status, result, error,"             \
-    " request_id, created, started, finished"
+    " request_id, created, started, finished, warnings"
 
 
 /* A column that may be NULL: JSON, or milliseconds. */
@@ -53,6 +53,7 @@ be_job_json(sqlite3_stmt *st)
 
     if (o != NULL) {
         be_job_column(o, "result", st, 6);
+        be_job_column(o, "warnings", st, 12);
         be_job_column(o, "error", st, 7);
         be_job_column(o, "createdAt", st, 9);
         be_job_column(o, "startedAt", st, 10);

@@ -191,31 +191,39 @@ be_job_again(be_db_t *db, const be_job_t *job, int counts)
 
 
 static int
-be_job_done(be_db_t *db, const be_job_t *job, const json_t *data)
+be_job_done(be_db_t *db, const be_job_t *job, const json_t *answer)
 {
-    int    rc;
-    char  *result;
+    int      rc;
+    char    *result, *said;
+    json_t  *data = json_object_get(answer, "data");
+    json_t  *warnings = json_object_get(answer, "warnings");
 
     result = json_dumps(data, JSON_COMPACT);
+    said = warnings ? json_dumps(warnings, JSON_COMPACT) : NULL;
 
-    if (result == NULL || be_item_store(db, job->item, data) != 0) {
+    if (result == NULL || (warnings != NULL && said == NULL)
+        || be_item_store(db, job->item, data) != 0)
+    {
         free(result);
+        free(said);
         return -1;
     }
 
     (void) be_run(db, "UPDATE item SET status = 'done', error = NULL"
                   " WHERE id = ?", "i", job->item);
     (void) be_run(db, "UPDATE job SET status = 'done', result = ?2,"
-                  " finished = ?3 WHERE id = ?1", "ssi", job->id, result,
-                  be_wall_ms());
+                  " warnings = ?3, finished = ?4 WHERE id = ?1", "sssi",
+                  job->id, result, said, be_wall_ms());
     free(result);
+    free(said);
 
     (void) be_money_capture(db, job->id, job->request_id);
 
     rc = be_event(db, job->uid, "ocr.completed",
-                  json_pack("{s:s,s:s,s:s,s:O}", "jobId", job->id, "path",
-                            job->path, "uniqueKey", job->key, "result",
-                            (json_t *) data), job->request_id);
+                  json_pack("{s:s,s:s,s:s,s:O,s:O*}", "jobId", job->id,
+                            "path", job->path, "uniqueKey", job->key,
+                            "result", data, "warnings", warnings),
+                  job->request_id);
 
     return rc;
 }
@@ -302,7 +310,7 @@ be_job_placed(be_db_t *db, const be_job_t *job)
 
 int
 be_job_end(be_store_t *s, const be_job_t *job, be_job_e what,
-    const json_t *data, const be_fault_t *why, be_fault_t *f)
+    const json_t *answer, const be_fault_t *why, be_fault_t *f)
 {
     int         rc, ours;
     be_db_t    *db;
@@ -322,7 +330,7 @@ be_job_end(be_store_t *s, const be_job_t *job, be_job_e what,
         ours = 0;
 
     } else if (ours == 1) {
-        rc = what == BE_JOB_DONE ? be_job_done(db, job, data)
+        rc = what == BE_JOB_DONE ? be_job_done(db, job, answer)
              : what == BE_JOB_FAILED ? be_job_failed(db, job, why)
              : be_job_again(db, job, what == BE_JOB_RETRY);
     }

@@ -40,12 +40,12 @@ int be_job_claim(be_store_t *s, const char *after, be_job_t *job,
 void be_job_free(be_job_t *job);
 
 /*
- * Writes down what became of it, money and events included.  data: of the
- * answer, where it is done; why: else.  1, or 0 where it was ended meanwhile,
- * with its image; -1 with the fault: nothing is written.
+ * Writes down what became of it, money and events included.  answer: of
+ * be_work(), where it is done; why: else.  1, or 0 where it was ended
+ * meanwhile, with its image; -1 with the fault: nothing is written.
  */
 int be_job_end(be_store_t *s, const be_job_t *job, be_job_e what,
-    const json_t *data, const be_fault_t *why, be_fault_t *f);
+    const json_t *answer, const be_fault_t *why, be_fault_t *f);
 
 /* At start: what a process that is no more had begun is begun again. */
 int be_job_recover(be_store_t *s);

@@ -139,29 +139,14 @@ be_job_task(const be_http_conf_t *conf, const be_job_t *job, be_task_t *t,
 }
 
 
-/* An answer's "data". */
-
-static json_t *
-be_job_data(const char *answer, size_t len)
-{
-    json_t  *o, *data;
-
-    o = json_loadb(answer, len, 0, NULL);
-    data = json_incref(json_object_get(o, "data"));
-    json_decref(o);
-
-    return data;
-}
-
-
-/* Reads the image: what became of it, with *data, or f. */
+/* Reads the image: what became of it, with its answer, or f. */
 
 static be_job_e
-be_job_work(const be_http_conf_t *conf, const be_job_t *job, json_t **data,
+be_job_work(const be_http_conf_t *conf, const be_job_t *job, json_t **answer,
     be_fault_t *f)
 {
     int              rc;
-    char            *answer = NULL;
+    char            *text = NULL;
     size_t           len = 0;
     json_t          *fields = NULL;
     uint64_t         now = be_now_ms(), third;
@@ -184,7 +169,7 @@ be_job_work(const be_http_conf_t *conf, const be_job_t *job, json_t **data,
         return job->attempts < BE_JOB_ATTEMPTS ? BE_JOB_RETRY : BE_JOB_FAILED;
     }
 
-    rc = be_work(conf, &task, &span, &answer, &len, f);
+    rc = be_work(conf, &task, &span, &text, &len, f);
 
     free(image);
     json_decref(fields);
@@ -193,10 +178,10 @@ be_job_work(const be_http_conf_t *conf, const be_job_t *job, json_t **data,
         return f->status == 503 ? BE_JOB_AGAIN : BE_JOB_FAILED;
     }
 
-    *data = be_job_data(answer, len);
-    free(answer);
+    *answer = json_loadb(text, len, 0, NULL);
+    free(text);
 
-    if (!json_is_object(*data)) {
+    if (!json_is_object(json_object_get(*answer, "data"))) {
         be_fault(f, 502, "The OCR engine gave no answer");
         return BE_JOB_FAILED;
     }
@@ -209,7 +194,7 @@ be_job_work(const be_http_conf_t *conf, const be_job_t *job, json_t **data,
 
 static void
 be_job_settle(be_jobs_t *j, const be_job_t *job, be_job_e what,
-    const json_t *data, be_fault_t *why, uint64_t since)
+    const json_t *answer, be_fault_t *why, uint64_t since)
 {
     int         rc;
     uint64_t    pause = BE_STORAGE_MS;
@@ -219,7 +204,7 @@ be_job_settle(be_jobs_t *j, const be_job_t *job, be_job_e what,
     };
 
     for ( ;; ) {
-        rc = be_job_end(j->conf->store, job, what, data, why, &f);
+        rc = be_job_end(j->conf->store, job, what, answer, why, &f);
         if (rc >= 0) {
             break;
         }
@@ -249,7 +234,7 @@ be_job_settle(be_jobs_t *j, const be_job_t *job, be_job_e what,
 static void
 be_job_run(be_jobs_t *j, const be_job_t *job)
 {
-    json_t      *data = NULL;
+    json_t      *answer = NULL;
     be_job_e     what;
     uint64_t     since = be_now_ms();
     be_fault_t   f = { 0 };
@@ -259,12 +244,12 @@ be_job_run(be_jobs_t *j, const be_job_t *job)
         what = BE_JOB_FAILED;
 
     } else {
-        what = be_job_work(j->conf, job, &data, &f);
+        what = be_job_work(j->conf, job, &answer, &f);
     }
 
-    be_job_settle(j, job, what, data, &f, since);
+    be_job_settle(j, job, what, answer, &f, since);
 
-    json_decref(data);
+    json_decref(answer);
     be_fault_free(&f);
 
     pthread_mutex_lock(&j->lock);

@@ -129,6 +129,7 @@ static const char  be_schema_sql[] =
     " started INTEGER,"
     " finished INTEGER,"
     " result TEXT,"
+    " warnings TEXT,"
     " error TEXT,"
     " request_id TEXT NOT NULL"
     ") WITHOUT ROWID, STRICT;"
