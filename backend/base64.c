@@ -2,10 +2,10 @@
  * Strict base64.  Pure.  Used by the request parser.
  */
 
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "base64.h"
-#include "buf.h"
 
 
 static int
@@ -37,7 +37,8 @@ be_base64_decode(const char *s, size_t len, size_t *outlen, size_t *at)
 
     out = malloc(len / 4 * 3 + 4);
     if (out == NULL) {
-        abort();
+        *at = SIZE_MAX;
+        return NULL;
     }
 
     for (i = 0; i < len; i++) {

@@ -3,6 +3,7 @@
  * Invariant: nothing is decoded here but base64; pictures are the workers'.
  */
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -127,6 +128,10 @@ be_request_base64(const char *s, size_t len, be_request_t *r, be_fault_t *f)
     }
 
     r->image = be_base64_decode(s + skip, len - skip, &r->image_len, &at);
+    if (r->image == NULL && at == SIZE_MAX) {
+        return be_fault(f, 503, "Out of memory");
+    }
+
     if (r->image == NULL) {
         return be_fault_code(f, 400, "invalid_image", "The image is not valid"
                              " base64 (at character %zu)", skip + at + 1);
