@@ -1,7 +1,7 @@
 /*
  * Where a page can be cut across without cutting a line of text.  Called by
  * the OCR engine, which learns a page's language from the first band and reads
- * the others in it.
+ * the others in it.  And whether a band has light letters on a dark ground.
  * Invariant: an edge lies in a run of empty rows, or at an end of the page.
  */
 
@@ -23,6 +23,15 @@
 #define BE_BAND_NEXT   20
 #define BE_BAND_SEEK   8
 #define BE_BAND_LAST   85
+
+/*
+ * A dark ground: in a window as high as a line of small print, more than this
+ * share is darker than that.  Black letters fill less than half of it.  When in
+ * doubt it is dark, which costs time only.
+ */
+
+#define BE_GROUND      176
+#define BE_GROUND_ALL  0.6
 
 
 /* The middle of the longest run of empty rows in [from, to), or -1. */
@@ -94,4 +103,50 @@ be_bands(PIX *grey, int edges[BE_MAX_BANDS + 1])
     edges[++n] = h;
 
     return n;
+}
+
+
+int
+be_dark_ground(PIX *grey)
+{
+    PIX     *bin, *eighth = NULL, *framed = NULL, *mean = NULL;
+    l_int32  w, h, x, y, wpl, most = 255;
+
+    bin = pixThresholdToBinary(grey, BE_GROUND);
+
+    if (bin != NULL) {
+        eighth = pixScaleToGray8(bin);
+        pixDestroy(&bin);
+    }
+
+    /* the shadow along an edge of a scan is no ground */
+
+    if (eighth != NULL) {
+        framed = pixAddBorderGeneral(eighth, 8, 8, 2, 2, 255);
+        pixDestroy(&eighth);
+    }
+
+    /* 15 by 3 of these are 120 by 24 of the picture: a short word */
+
+    if (framed != NULL) {
+        mean = pixBlockconv(framed, 7, 1);
+        pixDestroy(&framed);
+    }
+
+    if (mean == NULL) {
+        return 1;
+    }
+
+    pixGetDimensions(mean, &w, &h, NULL);
+    wpl = pixGetWpl(mean);
+
+    for (y = 0; y < h; y++) {
+        for (x = 0; x < w; x++) {
+            most = L_MIN(most, GET_DATA_BYTE(pixGetData(mean) + y * wpl, x));
+        }
+    }
+
+    pixDestroy(&mean);
+
+    return most <= 255 * (1 - BE_GROUND_ALL);
 }

@@ -11,4 +11,8 @@
  */
 int be_bands(PIX *grey, int edges[BE_MAX_BANDS + 1]);
 
+/* Whether some part of a picture has a dark ground, that light letters may
+ * stand on. */
+int be_dark_ground(PIX *grey);
+
 #endif

@@ -38,7 +38,6 @@ static const struct {
 typedef struct {
     be_engine_t    engine;
     TessBaseAPI   *api[BE_NLANG];
-    TessBaseAPI   *osd;
     int            missing[BE_NLANG];    /* not installed */
     int            no_osd;
 
@@ -135,6 +134,19 @@ be_tess_word(TessResultIterator *ri, be_page_t *pg, int line, int y0)
 }
 
 
+/*
+ * A line that reads badly is read once more with its colours changed, which
+ * is for nothing where no ground is dark, and takes memory.
+ */
+
+static void
+be_tess_invert(TessBaseAPI *api, PIX *band)
+{
+    (void) TessBaseAPISetVariable(api, "invert_threshold",
+                                  be_dark_ground(band) ? "0.7" : "0");
+}
+
+
 /* The words of rows [y0, y1) of the page are added to those read before. */
 
 static int
@@ -166,6 +178,7 @@ be_tess_band(be_tess_t *t, int lang, int psm, int y0, int y1, be_page_t *pg,
     }
 
     TessBaseAPISetPageSegMode(api, (TessPageSegMode) psm);
+    be_tess_invert(api, band);
     TessBaseAPISetImage2(api, band);
     TessBaseAPISetSourceResolution(api, dpi);
     rc = TessBaseAPIRecognize(api, NULL);
@@ -232,29 +245,54 @@ be_tess_recognize(be_tess_t *t, int lang, const int *edges, int n,
 }
 
 
+/*
+ * The detector is large and seldom needed: it never is in memory with the
+ * languages that this page does not need.
+ */
+
+static void
+be_tess_make_room(be_tess_t *t)
+{
+    int  i;
+
+    for (i = 0; i < BE_NLANG; i++) {
+        if (i != BE_ENG && i != t->last_lang && t->api[i] != NULL) {
+            TessBaseAPIDelete(t->api[i]);
+            t->api[i] = NULL;
+        }
+    }
+
+    TessBaseAPIClearPersistentCache(t->api[BE_ENG]);
+}
+
+
 /* How a doubtful page lies, and whether its script needs another model. */
 
 static void
 be_tess_detect(be_tess_t *t, int *quarters, int *lang)
 {
-    int          deg = 0;
-    float        dconf = 0, sconf = 0;
-    const char  *script = NULL;
+    int           deg = 0;
+    float         dconf = 0, sconf = 0;
+    const char   *script = NULL;
+    TessBaseAPI  *osd;
 
-    if (t->osd == NULL && !t->no_osd) {
-        t->osd = be_tess_model("osd", 1);
-        t->no_osd = t->osd == NULL;
-    }
-
-    if (t->osd == NULL) {
+    if (t->no_osd) {
         return;
     }
 
-    TessBaseAPISetPageSegMode(t->osd, PSM_OSD_ONLY);
-    TessBaseAPISetImage2(t->osd, t->last);
-    TessBaseAPISetSourceResolution(t->osd, 150);
+    be_tess_make_room(t);
+    osd = be_tess_model("osd", 1);
 
-    if (TessBaseAPIDetectOrientationScript(t->osd, &deg, &dconf, &script,
+    if (osd == NULL) {
+        t->no_osd = 1;
+        return;
+    }
+
+    TessBaseAPISetPageSegMode(osd, PSM_OSD_ONLY);
+    TessBaseAPISetImage2(osd, t->last);
+    TessBaseAPISetSourceResolution(osd, 150);
+
+    if (TessBaseAPIDetectOrientationScript(osd, &deg, &dconf, &script,
                                            &sconf))
     {
         *quarters = (360 - deg) / 90 & 3;
@@ -269,7 +307,7 @@ be_tess_detect(be_tess_t *t, int *quarters, int *lang)
         }
     }
 
-    TessBaseAPIClear(t->osd);
+    TessBaseAPIDelete(osd);
 }
 
 
@@ -486,10 +524,6 @@ be_tess_close(be_engine_t *e)
         if (t->api[i] != NULL) {
             TessBaseAPIDelete(t->api[i]);
         }
-    }
-
-    if (t->osd != NULL) {
-        TessBaseAPIDelete(t->osd);
     }
 
     pixDestroy(&t->last);
