@@ -7,6 +7,7 @@ use Test::More;
 use MIME::Base64 qw(encode_base64);
 use Spocr::Contract ':ocr';
 use Spocr::Ocr;
+use Spocr::Picture;
 
 my $backend = Spocr::Ocr->start;
 my $dir = 'backend/t/images';
@@ -113,5 +114,11 @@ for my $f (qw(receipt.gif receipt.bmp receipt.jpg receipt.webp)) {
     is $r->{json}{error}{code}, 'invalid_image', 'a damaged PNG: refused';
 }
 
+# light letters on a dark ground are read, too
+is $backend->fields({ image => encode_base64(Spocr::Picture::bar(), ''),
+                      fields => [{ name => 'total' }] })
+           ->{json}{data}{total}, '12.34', 'a total in a dark bar';
+
 is $backend->stop, 0, 'ends well';
+
 done_testing;

@@ -1,5 +1,5 @@
 # Small pictures for tests of the backend, which cost its engine next to
-# nothing: a blank one, which holds no text (502), and one that holds a total.
+# nothing: a blank one, which holds no text (502), and some that hold a total.
 
 package Spocr::Picture;
 
@@ -42,6 +42,18 @@ sub total ($n = 0) {
         my ($x, $y) = map { ($_ - $margin) / $scale } @at;
         return $x >= 0 && $y >= 0 && $y < @total && $x < $width
             && substr($total[$y], $x, 1) eq '#';
+    });
+}
+
+# the total in light letters on a dark bar, on a white page
+sub bar () {
+    my ($scale, $left, $top) = (4, 60, 120);
+    my $width = length $total[0];
+    return png(400, 300, sub ($px, $py) {
+        return 0 if $py < $top - 16 || $py >= $top + @total * $scale + 16;
+        my ($x, $y) = (($px - $left) / $scale, ($py - $top) / $scale);
+        return !($x >= 0 && $y >= 0 && $y < @total && $x < $width
+                 && substr($total[$y], $x, 1) eq '#');
     });
 }
 
