@@ -60,8 +60,8 @@ ok $export, './run prints what to export' or diag slurp("$dir/out");
 symlink "$top/$_", "$dir/$_" for qw(backend docs);
 open my $sh, '>', "$dir/journey.sh" or die $!;
 print {$sh} "set -e\n$export\n$journey\n",
-    "until [ \$(grep -cE '^(upload|item|ocr)\.' out.txt) -ge 7 ]; do",
-    " sleep 0.1; done\nkill \$!\n";
+    "until [ \$(wc -l <events.log) -ge 7 ]; do sleep 0.1; done\n",
+    "kill \$!\n";
 close $sh;
 
 is system("cd '$dir' && timeout 120 bash journey.sh >out.txt 2>err.txt"), 0,
@@ -72,9 +72,11 @@ my $out = slurp("$dir/out.txt");
 my @lines = split /\n/, $out;
 my $json = JSON::PP->new->utf8;
 
+my @events = split /\n/, slurp("$dir/events.log");
+
 for my $event (qw(upload.received item.created ocr.completed)) {
     my $want = $event eq 'upload.received' ? 1 : 3;
-    is scalar(grep { /^\Q$event\E / } @lines), $want, "webhook: $event";
+    is scalar(grep { /^\Q$event\E / } @events), $want, "webhook: $event";
 }
 
 my ($view) = map { $json->decode($_) } grep { /^\{"type":"sheet"/ } @lines;
