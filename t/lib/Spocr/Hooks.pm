@@ -8,6 +8,7 @@
 package Spocr::Hooks;
 
 use v5.36;
+use parent 'Spocr::Server';
 use Digest::SHA qw(hmac_sha256_hex);
 use File::Temp ();
 use IO::Socket::INET;
@@ -16,32 +17,6 @@ use POSIX ();
 
 # a Spocr::Contract: each event is held against the description of the API
 our $contract;
-
-sub start ($class) {
-    my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 50)
-        or die "cannot listen: $!\n";
-    my $self = bless { dir => File::Temp->newdir, port => $listen->sockport },
-        $class;
-    my $parent = $$;
-    my $pid = fork // die "cannot fork: $!\n";
-
-    if (!$pid) {
-        setpgrp;
-        $SIG{CHLD} = 'IGNORE';
-        $SIG{PIPE} = 'IGNORE';
-        while (getppid == $parent) {
-            my $c = $listen->accept or next;
-            my $child = fork // next;
-            next if $child;
-            eval { $self->_serve($c) };
-            POSIX::_exit(0);
-        }
-        POSIX::_exit(0);
-    }
-    close $listen;
-    $self->{pid} = $pid;
-    return $self;
-}
 
 sub host ($self) { "127.0.0.1:$self->{port}" }
 sub url ($self, $name) { 'http://' . $self->host . "/$name" }

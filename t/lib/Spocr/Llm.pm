@@ -5,6 +5,7 @@
 package Spocr::Llm;
 
 use v5.36;
+use parent 'Spocr::Server';
 use File::Temp ();
 use IO::Socket::INET;
 use JSON::PP ();
@@ -12,32 +13,6 @@ use POSIX ();
 use Spocr::Ocr ();
 
 my $json = JSON::PP->new->utf8->canonical;
-
-sub start ($class) {
-    my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 50)
-        or die "cannot listen: $!\n";
-    my $self = bless { dir => File::Temp->newdir, port => $listen->sockport },
-        $class;
-    my $parent = $$;
-    my $pid = fork // die "cannot fork: $!\n";
-
-    if (!$pid) {
-        setpgrp;
-        $SIG{CHLD} = 'IGNORE';
-        $SIG{PIPE} = 'IGNORE';
-        while (getppid == $parent) {
-            my $c = $listen->accept or next;
-            my $child = fork // next;
-            next if $child;
-            eval { $self->_serve($c) };
-            POSIX::_exit(0);
-        }
-        POSIX::_exit(0);
-    }
-    close $listen;
-    $self->{pid} = $pid;
-    return $self;
-}
 
 sub url ($self) { "http://127.0.0.1:$self->{port}" }
 
