@@ -125,3 +125,4 @@ $(B)/unit/%: t/unit/%.c $(B)/libspocr0.a $(wildcard t/unit/*.h $(M)/*.[ch]) \
 
 -include spocrctl/build.mk
 -include backend/build.mk
+-include $(wildcard t/*/build.mk tools/*.mk bench/*.mk)
