@@ -24,7 +24,7 @@ sub anchors ($path) {
     return \%anchors;
 }
 
-my @pages = ('README.md', 'CHANGES.md', glob 'docs/*.md');
+my @pages = (glob('*.md'), glob 'docs/*.md');
 my %anchors = map { $_ => anchors($_) } @pages;
 my %named;
 
