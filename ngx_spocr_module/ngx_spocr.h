@@ -12,6 +12,7 @@
 #include <ngx_core.h>
 #include <ngx_http.h>
 #include "ngx_spocr_auth.h"
+#include "ngx_spocr_body.h"
 #include "ngx_spocr_cors.h"
 #include "ngx_spocr_error.h"
 #include "ngx_spocr_forward.h"
@@ -69,6 +70,7 @@ typedef struct {
     ngx_spocr_idem_conf_t         idem;
     ngx_spocr_methods_conf_t      methods;
     ngx_spocr_cors_conf_t         cors;
+    ngx_spocr_body_conf_t         body;
     ngx_str_t                     file;        /* where "spocr on" stands */
     ngx_uint_t                    line;
     ngx_http_handler_pt           page;        /* spocr_status, spocr_health */
@@ -87,6 +89,7 @@ typedef struct {
     ngx_spocr_forward_ctx_t       forward;
     ngx_spocr_auth_ctx_t          auth;
     ngx_spocr_limit_ctx_t         limit;
+    ngx_spocr_body_ctx_t          incoming;    /* the request's body */
     ngx_spocr_idem_ctx_t         *idem;        /* request pool; NULL: its
                                                 * location has none */
     ngx_spocr_redis_wait_t        wait;
@@ -182,6 +185,9 @@ ngx_int_t ngx_spocr_health_handler(ngx_http_request_t *r);
 void ngx_spocr_status_count(ngx_spocr_main_conf_t *smcf,
     ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
 
+/* A body that came too slowly was cut. */
+void ngx_spocr_status_slow(ngx_spocr_main_conf_t *smcf);
+
 /* Where the totals of the store begin among the zone's. */
 ngx_uint_t ngx_spocr_status_redis_totals(void);
 ngx_uint_t ngx_spocr_status_lookup_totals(void);
@@ -194,6 +200,8 @@ ngx_uint_t ngx_spocr_status_outbox_totals(void);
  */
 void ngx_spocr_log_refusal(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
     ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
+void ngx_spocr_log_slow(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
+    ngx_spocr_ctx_t *ctx);
 void ngx_spocr_log_subrequest(ngx_http_request_t *r,
     ngx_spocr_loc_conf_t *slcf);
 

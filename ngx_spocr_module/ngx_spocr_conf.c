@@ -76,6 +76,7 @@ ngx_spocr_create_loc_conf(ngx_conf_t *cf)
     conf->limit.dry_run = NGX_CONF_UNSET;
 
     ngx_spocr_idem_conf_init(&conf->idem);
+    ngx_spocr_body_init(&conf->body);
 
     return conf;
 }
@@ -113,6 +114,7 @@ ngx_spocr_merge_loc_conf(ngx_conf_t *cf, void *parent, void *child)
     }
 
     ngx_spocr_methods_merge(&prev->methods, &conf->methods);
+    ngx_spocr_body_merge(&prev->body, &conf->body);
 
     if (ngx_spocr_limit_merge(cf, &smcf->limit,
                               smcf->redis ? NGX_SPOCR_LIMIT_STORE_REDIS

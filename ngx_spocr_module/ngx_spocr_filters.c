@@ -356,14 +356,38 @@ ngx_spocr_error_body(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx,
 }
 
 
-/* Each byte of a request's body comes by once, decoded (C-25). */
+/* Each byte of a request's body comes by once, decoded (C-25, C-43). */
 
 static ngx_int_t
 ngx_spocr_request_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
 {
-    ngx_spocr_ctx_t  *ctx;
+    ngx_int_t               rc;
+    ngx_spocr_ctx_t        *ctx;
+    ngx_spocr_loc_conf_t   *slcf;
+    ngx_spocr_main_conf_t  *smcf;
 
-    ctx = ngx_http_get_module_ctx(r, ngx_spocr_module);
+    slcf = ngx_http_get_module_loc_conf(r, ngx_spocr_module);
+    ctx = ngx_spocr_ctx(r, slcf->body.timeout != 0);
+
+    if (slcf->body.timeout) {
+
+        if (ctx == NULL) {
+            return NGX_HTTP_INTERNAL_SERVER_ERROR;
+        }
+
+        rc = ngx_spocr_body_piece(&slcf->body, &ctx->incoming, in);
+
+        if (rc != NGX_OK) {
+            smcf = ngx_http_get_module_main_conf(r, ngx_spocr_module);
+
+            ngx_spocr_log_slow(r, slcf, ctx);
+            ngx_spocr_status_slow(smcf);
+
+            r->connection->timedout = 1;
+
+            return rc;
+        }
+    }
 
     if (ctx
         && r == r->main

@@ -86,6 +86,32 @@ ngx_spocr_log_refusal(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
 }
 
 
+/* nginx says nothing of it: it sends no answer to a client that timed out. */
+
+void
+ngx_spocr_log_slow(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf,
+    ngx_spocr_ctx_t *ctx)
+{
+    ngx_log_t  log;
+    ngx_str_t  id;
+
+    if (r->connection->log->log_level < slcf->log_level) {
+        return;
+    }
+
+    log = *r->connection->log;
+    log.handler = NULL;
+
+    id = ngx_spocr_request_id(r, ctx);
+
+    ngx_log_error(slcf->log_level, &log, 0,
+                  "spocr: %V cut: %uL bytes of its body in %Mms, client %V",
+                  &id, ctx->incoming.received,
+                  ngx_spocr_body_elapsed(&ctx->incoming),
+                  &r->connection->addr_text);
+}
+
+
 void
 ngx_spocr_log_subrequest(ngx_http_request_t *r, ngx_spocr_loc_conf_t *slcf)
 {

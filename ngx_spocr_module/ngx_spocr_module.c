@@ -27,6 +27,8 @@ static char *ngx_spocr_set_on_error(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_spocr_set_methods(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
+static char *ngx_spocr_set_body_timeout(ngx_conf_t *cf, ngx_command_t *cmd,
+    void *conf);
 static char *ngx_spocr_set_secret_file(ngx_conf_t *cf, ngx_command_t *cmd,
     void *conf);
 static char *ngx_spocr_set_store_header(ngx_conf_t *cf, ngx_command_t *cmd,
@@ -114,6 +116,13 @@ static ngx_command_t  ngx_spocr_commands[] = {
       ngx_http_set_complex_value_slot,
       NGX_HTTP_LOC_CONF_OFFSET,
       offsetof(ngx_spocr_loc_conf_t, cors.origin),
+      NULL },
+
+    { ngx_string("spocr_body_timeout"),
+      NGX_HTTP_MAIN_CONF|NGX_HTTP_SRV_CONF|NGX_HTTP_LOC_CONF|NGX_CONF_TAKE12,
+      ngx_spocr_set_body_timeout,
+      NGX_HTTP_LOC_CONF_OFFSET,
+      0,
       NULL },
 
     { ngx_string("spocr_limit"),
@@ -438,6 +447,15 @@ ngx_spocr_set_methods(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
     ngx_spocr_loc_conf_t *slcf = conf;
 
     return ngx_spocr_methods_set(cf, &slcf->methods);
+}
+
+
+static char *
+ngx_spocr_set_body_timeout(ngx_conf_t *cf, ngx_command_t *cmd, void *conf)
+{
+    ngx_spocr_loc_conf_t *slcf = conf;
+
+    return ngx_spocr_body_set(cf, &slcf->body);
 }
 
 

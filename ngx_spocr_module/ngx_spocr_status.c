@@ -20,7 +20,8 @@ typedef enum {
                              + NGX_SPOCR_LIMIT_STATUS_COUNT,
     NGX_SPOCR_TOTAL_ERROR = NGX_SPOCR_TOTAL_SOURCE
                             + NGX_SPOCR_LIMIT_SOURCE_COUNT,
-    NGX_SPOCR_TOTAL_REDIS = NGX_SPOCR_TOTAL_ERROR + NGX_SPOCR_ERR_COUNT,
+    NGX_SPOCR_TOTAL_SLOW = NGX_SPOCR_TOTAL_ERROR + NGX_SPOCR_ERR_COUNT,
+    NGX_SPOCR_TOTAL_REDIS = NGX_SPOCR_TOTAL_SLOW + 1,
     NGX_SPOCR_TOTAL_LOOKUP = NGX_SPOCR_TOTAL_REDIS + NGX_SPOCR_REDIS_TOTALS,
     NGX_SPOCR_TOTAL_IDEM = NGX_SPOCR_TOTAL_LOOKUP + NGX_SPOCR_LOOKUP_TOTALS,
     NGX_SPOCR_TOTAL_CLAIM = NGX_SPOCR_TOTAL_IDEM
@@ -72,6 +73,9 @@ static const ngx_spocr_metrics_family_t  ngx_spocr_status_families[] = {
     { "errors", "code", "Errors of the gateway and of nginx by code",
       NGX_SPOCR_TOTAL_ERROR, NGX_SPOCR_ERR_COUNT,
       ngx_spocr_status_error, 0 },
+
+    { "slow_bodies", NULL, "Requests that were cut, as their body was too slow",
+      NGX_SPOCR_TOTAL_SLOW, 1, NULL, 0 },
 
     { "redis_calls", "result", "Calls of Redis by how they ended",
       NGX_SPOCR_TOTAL_REDIS, NGX_SPOCR_REDIS_CALL_TOTALS,
@@ -373,6 +377,15 @@ ngx_spocr_status_outbox(ngx_uint_t i)
     };
 
     return &results[i];
+}
+
+
+void
+ngx_spocr_status_slow(ngx_spocr_main_conf_t *smcf)
+{
+    if (smcf->zone) {
+        ngx_spocr_zone_count(smcf->zone, NGX_SPOCR_TOTAL_SLOW, 1);
+    }
 }
 
 

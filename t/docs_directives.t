@@ -89,6 +89,12 @@ sub default_of ($name, $c) {
         return amount($said, $units) == $value ? "$name $said;"
                                                : "$name $value;";
     }
+    if ($name eq 'spocr_body_timeout') {
+        my $code = slurp("$dir/ngx_spocr_body.c");
+        my ($value) = $code =~
+            /ngx_conf_merge_msec_value\(conf->timeout, prev->timeout, (\d+)\)/;
+        return $value ? "$name ${value}ms;" : "$name off;";
+    }
     if ($name eq 'spocr_idempotency_capture_limit') {
         my ($value) = $idem =~ /#define NGX_SPOCR_IDEM_CAPTURE_LIMIT\s+(.*)/;
         return sprintf '%s %dm;', $name, product($value) / $size{m};

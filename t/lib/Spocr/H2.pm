@@ -5,6 +5,9 @@
 #   my $id = $c->open('/x', key => $key);      # GET, without a body
 #   my $id = $c->open('/x', key => $key, method => 'POST', body => 'text',
 #                     headers => [name => 'value', ...]);
+#   my $id = $c->open('/x', unfinished => 1, method => 'POST');
+#   $c->data($id, 'text', END);                # DATA, the last one or not
+#   $c->poll(SECONDS);                         # takes what has come by then
 #   $c->reset($id);
 #   my $r = $c->answer($id);                   # {status, body}, {reset => CODE}
 #   $c->close                                  # the connection, all at once
@@ -62,7 +65,7 @@ sub open ($self, $target, %o) {                   ## no critic
     my $id = $self->{next};
     $self->{next} += 2;
     $self->{streams}{$id} = { body => '' };
-    my $end = defined $o{body} ? 0 : $END_STREAM;
+    my $end = defined $o{body} || $o{unfinished} ? 0 : $END_STREAM;
     $self->_frame(HEADERS => $end | $END_HEADERS, $id, _headers(
         ':method' => $o{method} // 'GET', ':scheme' => 'http',
         ':path' => $target, ':authority' => 'localhost',
@@ -70,6 +73,17 @@ sub open ($self, $target, %o) {                   ## no critic
         @{ $o{headers} // [] }));
     $self->_frame(DATA => $END_STREAM, $id, $o{body}) if defined $o{body};
     return $id;
+}
+
+sub data ($self, $id, $bytes, $end = 0) {
+    $self->_frame(DATA => $end ? $END_STREAM : 0, $id, $bytes);
+}
+
+sub poll ($self, $seconds) {
+    IO::Select->new($self->{fh})->can_read($seconds) or return;
+    sysread $self->{fh}, $self->{in}, 65536, length $self->{in}
+        or die "the connection is gone\n";
+    1 while $self->_take;
 }
 
 sub reset ($self, $id) {                          ## no critic
