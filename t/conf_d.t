@@ -206,6 +206,8 @@ $t->file('spocr/spocr.conf', uncommented($site,
     "spocr_secret_file $dir/secret;",
     "spocr_upstream_secret_file $dir/upstream-secret;",
     'spocr_cors_origin $spocr_cors;',
+    'limit_conn_zone $binary_remote_addr zone=spocr_address:10m;',
+    'limit_conn spocr_address 100;',
     'spocr_redis unix:' . $redis->path . ';',
     'spocr_limit_on_error local nodes=3;'));
 ok $t->reload(page('include spocr/spocr.conf;'
