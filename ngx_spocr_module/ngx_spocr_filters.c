@@ -121,7 +121,8 @@ ngx_spocr_send_header(ngx_http_request_t *r)
  * A backend's answer that does not begin like HTTP is passed on by nginx as
  * HTTP/0.9, as if the client had asked for that: garbage without a header or
  * an id.  (Requests of HTTP/0.9 were closed.)  An interim answer is passed on
- * as if it were the answer, and the true one as its body.
+ * as if it were the answer, and the true one as its body; so is a 101 that the
+ * client has not asked for.
  */
 
 static ngx_uint_t
@@ -134,7 +135,8 @@ ngx_spocr_answer_is_broken(ngx_http_request_t *r)
     return r->upstream
            && r->headers_out.status < NGX_HTTP_OK
            && r->headers_out.status > 0
-           && r->headers_out.status != NGX_HTTP_SWITCHING_PROTOCOLS;
+           && !(r->headers_out.status == NGX_HTTP_SWITCHING_PROTOCOLS
+                && r->upstream->upgrade);
 }
 
 

@@ -58,6 +58,9 @@ for my $case (
     ['half a header', "HTTP/1.1 200 OK\r\nContent-Type: te"],
     ['a header without end', "HTTP/1.1 200 OK\r\nA: b\r\n"],
     ['a NUL in a header', "HTTP/1.1 200 OK\r\nA: b\x00c\r\n\r\n"],
+    ['another protocol, unasked', "HTTP/1.1 101 Switching Protocols\r\n"
+        . "Upgrade: x\r\nConnection: Upgrade\r\n\r\nHTTP/1.1 200 OK\r\n"
+        . "Content-Length: 0\r\n\r\n"],
 ) {
     my ($name, $raw) = @$case;
     for my $path ('/x', '/streamed', '/keepalive') {
