@@ -276,6 +276,12 @@ for my $s (grep { $_->{short} } @streams) {
 none(\@status, 'short answers are what they must be');
 none(\@step, 'and what follows them is in step');
 
+# docs/conformance.md
+open my $in, '<', 'docs/conformance.md' or die "docs/conformance.md: $!\n";
+my $page = do { local $/; <$in> };
+ok index($page, Spocr::Smuggling::page(scalar @cases)) >= 0,
+    'docs/conformance.md has these numbers' or diag 'make conformance';
+
 # -- the parsers are two
 
 for my $case (["POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"

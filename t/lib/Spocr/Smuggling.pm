@@ -27,6 +27,74 @@ sub corpus ($alice, $bob, $full, $scoped) {
     return @streams;
 }
 
+my @GROUPS = (
+    ['CL', 'a length with signs, zeros, blanks, lists, twice, overflowing'],
+    ['0.CL', 'a length that is none: a header of nearly its name'],
+    ['TE', 'a coding with blanks, controls, lists, twice, folded, misspelt'],
+    ['CL.TE', 'the same behind a length that ends within the first chunk'],
+    ['TE.CL', 'the same before a length that covers all of it'],
+    ['TE.0', 'a length that covers what follows the last chunk'],
+    ['chunks', 'sizes, line ends, extensions, overflow'],
+    ['trailers', 'identities, keys, lengths behind the last chunk'],
+    ['lines', 'bare LF and CR, folded lines, what stands before a request'],
+    ['names', 'the gateway\'s own headers, misspelt; bytes in values'],
+    ['targets', 'absolute-form, hosts twice and none, bytes in targets'],
+    ['versions', 'HTTP/0.9 to 3.0, prefaces of HTTP/2'],
+    ['methods', 'lower case, blanks, CONNECT, TRACE'],
+    ['upgrade', 'h2c, HTTP2-Settings, WebSocket'],
+    ['expect', '`100-continue` in all forms, with a body at once and later'],
+    ['nominated', '`Connection:` names the gateway\'s headers; overrides'],
+    ['answers', 'backends that send 1xx, two answers, more than a length'],
+    ['short', '400 to 429 and replays before a body that holds a request'],
+    ['good', 'requests that must run'],
+);
+
+# The part of docs/conformance.md that is about HTTP/1.1; with how many cases
+# HTTP/2 has.
+sub page ($http2) {
+    my (%count, $table);
+    my @all = corpus(map { "spocr_$_" } qw(alice bob full scoped));
+    $count{ $_->{group} =~ s/^short .*/short/r }++ for @all;
+    for my $row (@GROUPS, ['HTTP/2', 'lengths, codings, line ends and pairs '
+                                     . 'of fields that become HTTP/1.1']) {
+        my ($group, $what) = @$row;
+        my $n = delete $count{$group} // $http2;
+        $table .= "| $group | $what | $n |\n";
+    }
+    die join(' ', 'no words for', keys %count), "\n" if %count;
+    my $n = @all + $http2;
+
+    return <<"EOP";
+
+## HTTP/1.1
+
+$n streams that two parsers could read in two ways. In the bodies of most is a
+whole request with another tenant's key, and behind them a request that must
+stay in step. They run against a location that buffers bodies, one that streams
+them, and one with idempotency; the backend takes nothing but the grammar of
+RFC 9112, and keeps the bytes that it is sent. `t/smuggling.t` asserts over all
+of them that
+
+- the requests that were executed are those that the access log tells of, by
+  their ids: one line for each, and none without;
+- no byte of a body was executed as a request;
+- each has the identity of the key that stands in it, and nothing else that
+  begins with `X-Spocr-`;
+- the backend's bytes are read in the same way by a strict parser, and by one
+  that takes bare LF, any blanks, `_` for `-`, the first of two lengths;
+- each client saw its own answers, none more, and no byte of a backend's that
+  belongs to no request.
+
+| group | what | streams |
+|---|---|---|
+$table
+`t/conformance/run --streams` prints their names. nginx takes some of them that
+RFC 9112 calls invalid (bare LF as a line end, also behind a chunk; blank lines
+before a request; controls and bytes above 0x7f in values and queries), and
+writes a request of its own for the backend in each case.
+EOP
+}
+
 sub stream ($group, $name, $make, %o) {
     local $S = sprintf '%04d', scalar @streams;
     my @parts = $make->();
@@ -321,9 +389,9 @@ sub _versions () {
     };
     for my $version ('', ' HTTP/0.9', ' HTTP/1.0', ' HTTP/1.2', ' HTTP/1.9',
                      ' HTTP/1.10', ' HTTP/2.0', ' HTTP/3.0', ' HTTP/01.1',
-                     ' HTTP/1', ' HTTP/1.', ' HTTP/.1', ' http/1.1', ' HTTP 1.1',
-                     ' HTTP/1.1 ', '  HTTP/1.1', "\tHTTP/1.1", ' HTTPS/1.1',
-                     ' HTTP/1.1x', ' HTTP/-1.1', ' HTTP/1,1', ' ICY/1.1') {
+                     ' HTTP/1', ' HTTP/1.', ' HTTP/.1', ' http/1.1',
+                     ' HTTP 1.1', ' HTTP/1.1 ', '  HTTP/1.1', "\tHTTP/1.1",
+                     ' HTTPS/1.1', ' HTTP/1.1x', ' HTTP/-1.1', ' HTTP/1,1', ' ICY/1.1') {
         stream('versions', "GET$version", sub {
             $x->('GET', $version) . after() });
     }
