@@ -391,7 +391,8 @@ sub _versions () {
                      ' HTTP/1.10', ' HTTP/2.0', ' HTTP/3.0', ' HTTP/01.1',
                      ' HTTP/1', ' HTTP/1.', ' HTTP/.1', ' http/1.1',
                      ' HTTP 1.1', ' HTTP/1.1 ', '  HTTP/1.1', "\tHTTP/1.1",
-                     ' HTTPS/1.1', ' HTTP/1.1x', ' HTTP/-1.1', ' HTTP/1,1', ' ICY/1.1') {
+                     ' HTTPS/1.1', ' HTTP/1.1x', ' HTTP/-1.1', ' HTTP/1,1',
+                     ' ICY/1.1') {
         stream('versions', "GET$version", sub {
             $x->('GET', $version) . after() });
     }
