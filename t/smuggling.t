@@ -174,7 +174,7 @@ is scalar(grep { $_->json->{target} eq '/x?s=9999&u=u_alice' } @after), 10,
 my @ran = $backend->requests;
 my %by = map { $_->{s} => { %$_, ran => [] } } @streams;
 my %name = map { $_->{s} => "$_->{group}: $_->{name}" } @streams;
-my (%ids, @identity, @hidden, @strange);
+my (%ids, @identity, @keys, @hidden, @strange);
 
 for my $r (@ran) {
     my $is = sub ($name) { map { $_->[1] } grep { lc $_->[0] eq $name }
@@ -193,6 +193,9 @@ for my $r (@ran) {
            || join(' ', sort @spocr) ne 'x-spocr-key-id x-spocr-uid';
 
     next if !defined $s || $s eq '9999';
+    push @keys, $name{$s}
+        if $r->{target} =~ m{^/once\?} && !$by{$s}{short} && $s =~ /^\d/
+           && join(' ', $is->('idempotency-key')) ne "s$s";
     push @{ $by{$s}{ran} }, $r;
     push @hidden, $name{$s}
         if $r->{target} =~ m{^/body} && !$by{$s}{body};
@@ -206,6 +209,7 @@ none([map { "$_->{why}" } $backend->violations],
 none(\@hidden, 'no body was executed as a request');
 none(\@strange, 'nor anything that no stream has');
 none(\@identity, 'each had one identity, and that of its own key');
+none(\@keys, 'and its own Idempotency-Key');
 
 my @few = map { $name{ $_->{s} } }
           grep { $_->{runs} && $_->{runs} != @{ $by{ $_->{s} }{ran} } }

@@ -591,7 +591,8 @@ sub _answers () {
 # nothing.
 sub _good () {
     for my $path (@PATHS) {
-        stream('good', "$path, GET", sub { head('GET', $path) . after() },
+        stream('good', "$path, GET", sub {
+            head('GET', $path, once($path)) . after() },
                runs => 2);
         stream('good', "$path, a length", sub {
             head('POST', $path, once($path),
