@@ -356,7 +356,7 @@ fz_check_body(const fz_request_t *fr, ngx_uint_t status, ngx_uint_t replay,
             if (memcmp(fz_records[i].id, original, FZ_ID_LEN) == 0
                 && fz_records[i].status == status
                 && fz_records[i].body.len >= body->len
-                && (!complete || fr->head
+                && (!complete || fr->head || status == 204 || status == 304
                     || fz_records[i].body.len == body->len)
                 && memcmp(fz_records[i].body.data, body->data, body->len)
                    == 0)
