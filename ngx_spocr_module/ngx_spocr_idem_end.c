@@ -19,6 +19,7 @@ static ngx_spocr_idem_outcome_e ngx_spocr_idem_of_status(
     ngx_http_request_t *r, ngx_spocr_idem_ctx_t *ctx, ngx_uint_t status);
 static ngx_uint_t ngx_spocr_idem_earlier(ngx_http_request_t *r);
 static ngx_uint_t ngx_spocr_idem_has_end(ngx_http_request_t *r);
+static ngx_uint_t ngx_spocr_idem_encoded(ngx_http_request_t *r);
 static ngx_int_t ngx_spocr_idem_put(ngx_spocr_idem_ctx_t *ctx,
     ngx_spocr_outbox_item_t *item,
     void (*handler)(ngx_spocr_outbox_ticket_t *ticket));
@@ -142,9 +143,7 @@ ngx_spocr_idem_of_status(ngx_http_request_t *r, ngx_spocr_idem_ctx_t *ctx,
                                          : NGX_SPOCR_IDEM_RELEASE;
     }
 
-    if (r->headers_out.content_encoding
-        && r->headers_out.content_encoding->value.len)
-    {
+    if (ngx_spocr_idem_encoded(r)) {
         ctx->reason = "encoded";
         return NGX_SPOCR_IDEM_TOMB;
     }
@@ -213,6 +212,37 @@ ngx_spocr_idem_has_end(ngx_http_request_t *r)
            || (u->schema.len == sizeof("fastcgi://") - 1
                && ngx_strncmp(u->schema.data, "fastcgi://", u->schema.len)
                   == 0);
+}
+
+
+/* headers_out.content_encoding is not set in an nginx without gzip. */
+
+static ngx_uint_t
+ngx_spocr_idem_encoded(ngx_http_request_t *r)
+{
+    ngx_uint_t        i;
+    ngx_list_part_t  *part;
+    ngx_table_elt_t  *h;
+
+    for (part = &r->headers_out.headers.part; part; part = part->next) {
+        h = part->elts;
+
+        for (i = 0; i < part->nelts; i++) {
+
+            if (h[i].hash
+                && h[i].value.len
+                && h[i].key.len == sizeof("Content-Encoding") - 1
+                && ngx_strncasecmp(h[i].key.data,
+                                   (u_char *) "Content-Encoding",
+                                   sizeof("Content-Encoding") - 1)
+                   == 0)
+            {
+                return 1;
+            }
+        }
+    }
+
+    return 0;
 }
 
 
