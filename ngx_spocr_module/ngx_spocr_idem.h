@@ -216,6 +216,7 @@ typedef struct {
     unsigned                    unhold:1;      /* release at the end */
     unsigned                    delays:1;      /* the client's writing */
     unsigned                    waits:1;       /* one of the waiting */
+    unsigned                    bodiless:1;    /* its header said so: 204 */
 } ngx_spocr_idem_ctx_t;
 
 

@@ -38,6 +38,7 @@ static ngx_int_t ngx_spocr_idem_send(ngx_http_request_t *r,
     ngx_spocr_idem_ctx_t *ctx);
 static ngx_int_t ngx_spocr_idem_pass(ngx_http_request_t *r,
     ngx_spocr_idem_ctx_t *ctx, ngx_chain_t *in);
+static void ngx_spocr_idem_drop(ngx_chain_t *in);
 static ngx_uint_t ngx_spocr_idem_cut(ngx_http_request_t *r, ngx_chain_t *in);
 
 
@@ -106,6 +107,11 @@ ngx_spocr_idem_answer_body(ngx_http_request_t *r, ngx_spocr_idem_ctx_t *ctx,
         return NGX_AGAIN;
 
     case NGX_SPOCR_IDEM_SENT:
+
+        if (ctx->bodiless) {
+            ngx_spocr_idem_drop(in);
+            return NGX_OK;
+        }
 
         if (ctx->unhold) {
             return ngx_spocr_idem_pass(r, ctx, in);
@@ -420,9 +426,10 @@ ngx_spocr_idem_send(ngx_http_request_t *r, ngx_spocr_idem_ctx_t *ctx)
 
     if (rc == NGX_ERROR || rc > NGX_OK || r->header_only) {
 
-        for (cl = out; cl; cl = cl->next) {
-            cl->buf->pos = cl->buf->last;
-        }
+        /* whoever made a body for a 204 could not see that it has none */
+
+        ctx->bodiless = r->header_only ? 1 : 0;
+        ngx_spocr_idem_drop(out);
 
         return rc > NGX_OK ? NGX_ERROR : rc;
     }
@@ -463,6 +470,16 @@ ngx_spocr_idem_send(ngx_http_request_t *r, ngx_spocr_idem_ctx_t *ctx)
     }
 
     return ngx_spocr_idem_pass(r, ctx, out);
+}
+
+
+static void
+ngx_spocr_idem_drop(ngx_chain_t *in)
+{
+    for ( /* void */ ; in; in = in->next) {
+        in->buf->pos = in->buf->last;
+        in->buf->file_pos = in->buf->file_last;
+    }
 }
 
 
