@@ -159,7 +159,10 @@ ngx_spocr_redis_notice_tick(ngx_event_t *ev)
 }
 
 
-/* A connection whose other end is gone says nothing, for ever. */
+/*
+ * A connection whose other end is gone says nothing, for ever.  An answer to
+ * PING does not stand for the one to SUBSCRIBE.
+ */
 
 static void
 ngx_spocr_redis_notice_watch(ngx_spocr_redis_notice_t *notice)
@@ -169,7 +172,8 @@ ngx_spocr_redis_notice_watch(ngx_spocr_redis_notice_t *notice)
     ngx_spocr_redis_link_t  *link;
 
     link = notice->link;
-    silent = ngx_current_msec - notice->heard;
+    silent = ngx_current_msec - (notice->subscribed ? notice->heard
+                                                    : link->since);
 
     if (silent >= NGX_SPOCR_REDIS_SILENT) {
         ngx_spocr_redis_say(notice->redis, NGX_LOG_ERR,

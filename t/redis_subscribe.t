@@ -263,6 +263,13 @@ for (['nothing', {}], ['an end', { close => 1 }],
     $fake->cut;
     ok wait_for(sub { status($lied, 'subscribed') }), 'and well again';
 }
+
+# PING is answered all the while.
+$fake->lie(SUBSCRIBE => { times => 1 });
+$fake->cut;
+ok wait_for(sub { $fake->seen->{lies} }), 'no answer to a subscription';
+ok wait_for(sub { status($lied, 'subscribed') }), 'is asked for again';
+
 is join(' ', sort $lied->workers), "@pids", 'no worker has died';
 unlike $lied->log, qr/[^\x20-\x7e\n]/, 'the log is in visible characters';
 
