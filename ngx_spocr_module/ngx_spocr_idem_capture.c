@@ -64,7 +64,11 @@ ngx_spocr_idem_header(ngx_http_request_t *r, ngx_spocr_idem_ctx_t *ctx,
 
     outcome = ngx_spocr_idem_outcome(r, ctx, broken);
 
-    if (outcome == NGX_SPOCR_IDEM_UNKNOWN) {
+    if (outcome == NGX_SPOCR_IDEM_UNKNOWN || broken) {
+
+        /* nginx ends a request whose answer is replaced: nothing can be kept
+         * back, also where a backend spoke before it was asked */
+
         (void) ngx_spocr_idem_tell(ctx, outcome, NULL);
         ctx->state = NGX_SPOCR_IDEM_SENT;
         return NGX_OK;
