@@ -53,6 +53,13 @@ fz_clock_gettime(clockid_t id, struct timespec *ts)
 }
 
 
+static ngx_uint_t
+fz_takes(const fz_conn_t *conn)
+{
+    return conn->writable && (conn->window || conn->reset);
+}
+
+
 ngx_uint_t
 fz_busy(void)
 {
@@ -64,7 +71,7 @@ fz_busy(void)
 
         if (conn && conn->c
             && ((conn->readable && conn->c->read->active)
-                || (conn->writable && conn->c->write->active)))
+                || (fz_takes(conn) && conn->c->write->active)))
         {
             return 1;
         }
@@ -199,7 +206,7 @@ fz_process_events(ngx_cycle_t *cycle, ngx_msec_t timer, ngx_uint_t flags)
             continue;
         }
 
-        if (conn->writable && c->write->active && conn->window > 0) {
+        if (fz_takes(conn) && c->write->active) {
             conn->writable = 0;
             conn->connected = 1;
             c->write->ready = 1;

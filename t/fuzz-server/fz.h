@@ -238,7 +238,7 @@ void fz_check_record(const u_char *name, size_t name_len,
     const ngx_str_t *fingerprint, const ngx_str_t *blob);
 void fz_check_log(const u_char *line, size_t len);
 void fz_check_start(void);
-ngx_uint_t fz_check_quiet(void);
+const char *fz_check_quiet(void);
 void fz_check_all(void);
 void fz_check_forget(void);
 

@@ -441,11 +441,9 @@ fz_h2_check(fz_conn_t *conn)
 
         stream = fz_stream_of(fr->stream);
 
-        if (stream == NULL || stream->headers == 0) {
-            if (fr->sent && stream && !conn->spoiled) {
-                fz_fail("an answer that nobody got");
-            }
+        /* an error of the connection may have been faster */
 
+        if (stream == NULL || stream->headers == 0) {
             continue;
         }
 

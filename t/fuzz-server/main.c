@@ -39,10 +39,12 @@ ngx_uint_t  fz_trace;
 ngx_uint_t  fz_ending;
 
 static char        fz_dir[256];
+static fz_bytes_t  fz_story;
 static fz_conn_t  *fz_current;          /* the client that is meant */
 
 
 static void fz_clean(void);
+static void fz_tell(void);
 
 
 void
@@ -50,6 +52,7 @@ fz_fail(const char *fmt, ...)
 {
     va_list  args;
 
+    fz_tell();
     fputs("\nPROPERTY: ", stderr);
     va_start(args, fmt);
     vfprintf(stderr, fmt, args);
@@ -61,23 +64,37 @@ fz_fail(const char *fmt, ...)
 }
 
 
+/* The story of an input, told where it fails, or where FZ_TRACE is set. */
+
 void
 fz_note(const char *what, const u_char *data, size_t len)
 {
+    if (fz_trace) {
+        fz_story.len = 0;
+    }
+
+    fz_append(&fz_story, what, strlen(what));
+    fz_append(&fz_story, " ", 1);
+    fz_append(&fz_story, data, len);
+    fz_append(&fz_story, "\n", 1);
+
+    if (fz_trace) {
+        fz_tell();
+    }
+}
+
+
+static void
+fz_tell(void)
+{
     size_t  i;
+    u_char  c;
 
-    if (!fz_trace) {
-        return;
+    for (i = 0; i < fz_story.len; i++) {
+        c = fz_story.data[i];
+        fprintf(stderr, (c >= ' ' && c < 127) || c == '\n' ? "%c"
+                                                           : "\\x%02x", c);
     }
-
-    fprintf(stderr, "%s ", what);
-
-    for (i = 0; i < len; i++) {
-        fprintf(stderr, data[i] >= ' ' && data[i] < 127 ? "%c" : "\\x%02x",
-                data[i]);
-    }
-
-    fputs("\n", stderr);
 }
 
 
@@ -300,6 +317,10 @@ fz_events(const u_char *p, const u_char *end)
 
     for ( /* void */ ; p < end; p++) {
 
+        if (*p == 0) {
+            continue;
+        }
+
         if (strchr("nhcrW", *p)) {
             fz_event_client(*p, 0);
 
@@ -336,6 +357,11 @@ fz_events(const u_char *p, const u_char *end)
 static void
 fz_command(u_char command, const fz_bytes_t *bytes)
 {
+    static const char  *names[] = { "-", "client >", "backend:", "redis:",
+                                    "event:", "emit:" };
+
+    fz_note(names[command], bytes->data, bytes->len);
+
     switch (command) {
 
     case 1:
@@ -374,13 +400,6 @@ fz_command(u_char command, const fz_bytes_t *bytes)
         break;
     }
 
-    if (fz_trace) {
-        static const char  *names[] = { "-", "client >", "backend:", "redis:",
-                                        "event:", "emit:" };
-
-        fz_note(names[command < 6 ? command : 0], bytes->data, bytes->len);
-    }
-
     fz_run();
 }
 
@@ -400,7 +419,7 @@ fz_end(void)
     for (i = 0; i < FZ_PASSES; i++) {
         fz_backend_all();
 
-        if (fz_check_quiet()) {
+        if (fz_check_quiet() == NULL) {
             break;
         }
 
@@ -408,10 +427,10 @@ fz_end(void)
     }
 
     if (i == FZ_PASSES) {
-        fz_fail("it does not come to an end");
+        fz_fail("it does not come to an end: %s", fz_check_quiet());
     }
 
-    for (conn = fz_trace ? fz_all : NULL; conn; conn = conn->next) {
+    for (conn = fz_all; conn; conn = conn->next) {
         if (conn->kind == FZ_CLIENT || conn->kind == FZ_BACKEND) {
             fz_note(conn->kind == FZ_CLIENT ? "client <" : "backend <",
                     conn->out.data, conn->out.len);
@@ -438,6 +457,7 @@ fz_forget(void)
     fz_check_forget();
     fz_h2_forget();
     fz_current = NULL;
+    fz_story.len = 0;
 }
 
 

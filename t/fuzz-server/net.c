@@ -241,6 +241,7 @@ fz_connect(int fd, const struct sockaddr *sa, socklen_t len)
     if (conn->kind == FZ_BACKEND) {
         fz_backend_connected(conn);
         conn->refused = fz_backend_refuses(conn) ? 1 : 0;
+        fz_backend_go(conn);
     }
 
     conn->writable = 1;
@@ -364,9 +365,10 @@ fz_close(int fd)
 ssize_t
 fz_write(int fd, const void *data, size_t len)
 {
+    fz_note("log", data, len - (len > 0));
     fz_check_log(data, len);
 
-    return fz_trace ? write(2, data, len) : (ssize_t) len;
+    return (ssize_t) len;
 }
 
 

@@ -325,11 +325,8 @@ fz_redis_heard(fz_conn_t *conn)
 
     while (fz_redis_command(conn, &command)) {
 
-        if (fz_trace) {
-            fz_note("redis <", command.word[command.n > 1].data,
-                    command.word[command.n > 1].len);
-        }
-
+        fz_note("redis <", command.word[command.n > 1].data,
+                command.word[command.n > 1].len);
         fz_redis_answer(conn, &command);
     }
 
