@@ -8,7 +8,8 @@
 #include <sys/ioctl.h>
 
 
-#define FZ_FD      2000
+#define FZ_FD       2000
+#define FZ_CLIENTS  8
 
 
 fz_conn_t   *fz_all;
@@ -55,12 +56,15 @@ fz_open(fz_kind_e kind, int port)
 fz_conn_t *
 fz_client(int port)
 {
-    ngx_uint_t  i;
+    ngx_uint_t  i, n;
     fz_conn_t  *conn, *listening;
 
+    n = 0;
     listening = NULL;
 
     for (i = 0; i < FZ_CONNS; i++) {
+        n += fz_fds[i] && fz_fds[i]->kind == FZ_CLIENT;
+
         if (fz_fds[i] && fz_fds[i]->kind == FZ_LISTEN
             && fz_fds[i]->port == port)
         {
@@ -68,7 +72,7 @@ fz_client(int port)
         }
     }
 
-    conn = listening ? fz_open(FZ_CLIENT, port) : NULL;
+    conn = listening && n < FZ_CLIENTS ? fz_open(FZ_CLIENT, port) : NULL;
 
     if (conn == NULL) {
         return NULL;
