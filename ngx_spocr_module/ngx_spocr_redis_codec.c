@@ -308,6 +308,12 @@ ngx_spocr_redis_on_string(const redisReadTask *task, char *data, size_t len)
             return ngx_spocr_redis_refuse(codec, "an error inside an answer");
         }
 
+        /* in pieces it would not be waited for, either */
+
+        if (len > codec->bulk) {
+            return ngx_spocr_redis_refuse(codec, "an error that is too long");
+        }
+
         /* the buffer is never smaller than this */
 
         len = ngx_min(len, NGX_SPOCR_REDIS_ERROR_MAX);

@@ -536,6 +536,8 @@ static void
 test_long_error(void)
 {
     char                              text[4096];
+    size_t                            step, fed, n;
+    ngx_int_t                         rc;
     ngx_spocr_redis_codec_t          *codec;
     const ngx_spocr_redis_message_t  *m;
 
@@ -552,6 +554,24 @@ test_long_error(void)
        "of a long error only the beginning is kept");
 
     ngx_spocr_redis_codec_destroy(codec);
+
+    /* one that is longer than a string may be; the fuzzer found a difference */
+
+    for (step = 1; step <= sizeof(text); step *= 4) {
+        codec = ngx_spocr_redis_codec_create();
+        ngx_spocr_redis_codec_limit(codec, 1000);
+        rc = NGX_AGAIN;
+
+        for (fed = 0; fed < sizeof(text) && rc == NGX_AGAIN; fed += n) {
+            n = ngx_min(step, sizeof(text) - fed);
+            codec_feed(codec, text + fed, n);
+            rc = ngx_spocr_redis_codec_next(codec, &m);
+        }
+
+        is_int(rc, NGX_ERROR, "an error that is too long, in pieces of %u",
+               (unsigned) step);
+        ngx_spocr_redis_codec_destroy(codec);
+    }
 }
 
 
