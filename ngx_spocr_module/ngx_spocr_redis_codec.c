@@ -302,16 +302,19 @@ ngx_spocr_redis_on_string(const redisReadTask *task, char *data, size_t len)
         ngx_spocr_redis_begin(codec);
     }
 
+    /*
+     * Also where it is not kept, as of an error or a nested string: in pieces
+     * it would not be waited for, either.
+     */
+
+    if (len > codec->bulk) {
+        return ngx_spocr_redis_refuse(codec, "a string that is too long");
+    }
+
     if (task->type == REDIS_REPLY_ERROR) {
 
         if (task->parent) {
             return ngx_spocr_redis_refuse(codec, "an error inside an answer");
-        }
-
-        /* in pieces it would not be waited for, either */
-
-        if (len > codec->bulk) {
-            return ngx_spocr_redis_refuse(codec, "an error that is too long");
         }
 
         /* the buffer is never smaller than this */
@@ -330,10 +333,6 @@ ngx_spocr_redis_on_string(const redisReadTask *task, char *data, size_t len)
     value = ngx_spocr_redis_place(codec, task);
     if (value == NULL) {
         return codec;
-    }
-
-    if (len > codec->bulk) {
-        return ngx_spocr_redis_refuse(codec, "a string that is too long");
     }
 
     if (ngx_spocr_redis_room(codec, len) != NGX_OK) {

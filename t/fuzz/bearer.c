@@ -4,6 +4,8 @@
  * and what is malformed is what a second reading of the rule says; the key is
  * the same bytes, and its digest is SHA-256 of these.  The checksum of new
  * keys is zlib's CRC-32.
+ *
+ * Inputs have at most 200 bytes.
  */
 
 #include "fuzz.h"

@@ -7,6 +7,8 @@
  *   - the boundary of a multipart body does not count: the same parts with
  *     another one have the same digest;
  *   - each byte of the body counts, and each of the head's texts.
+ *
+ * Inputs have at most 300 bytes.
  */
 
 #include "fuzz.h"

@@ -3,6 +3,8 @@
  * Request ids, the ids of clients, traceparent (C-2, C-3, C-4).  Property:
  * what is accepted is what a second reading of the rules says; an id that was
  * made is read back with its time, and no other text is.
+ *
+ * Inputs have at most 160 bytes.
  */
 
 #include "fuzz.h"

@@ -4,6 +4,8 @@
  * key, is what a second reading of the rule says; its bare and its quoted
  * form have the same id, which is SHA-256 of uid, NUL and key; and its
  * canonical form is read as the same key.
+ *
+ * Inputs have at most 600 bytes.
  */
 
 #include "fuzz.h"

@@ -3,6 +3,8 @@
  * The writer of errors' JSON.  Property: jansson loads what it writes, the
  * values are those that were given, no byte is below 0x20 and none above
  * 0x7e, and nothing is longer than the header says.
+ *
+ * Inputs have at most 200 bytes.
  */
 
 #include "fuzz.h"

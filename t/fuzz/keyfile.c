@@ -6,6 +6,8 @@
  * nothing wrong, and the table answers each look-up with what the file says:
  * id, uid, state, scopes, and the limits under each name.  What that second
  * reading takes is not refused.  How the file is read makes no difference.
+ *
+ * Inputs have at most 1500 bytes.
  */
 
 #include "fuzz.h"

@@ -5,6 +5,8 @@
  * or it is taken, jansson takes it too, a second reading of each known field
  * finds nothing wrong, and the record says what the text says, in one block of
  * the size that it tells.  What that second reading takes is not refused.
+ *
+ * Inputs have at most 700 bytes.
  */
 
 #include "fuzz.h"

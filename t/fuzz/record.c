@@ -9,6 +9,8 @@
  *     refused, or it is a record that is written as the same bytes;
  *   - any bytes at all are refused; nothing is read or written outside of them
  *     and of the room, which is as long.
+ *
+ * Inputs have at most 400 bytes.
  */
 
 #include "fuzz.h"

@@ -8,6 +8,8 @@
  *     of memory is bounded by its limit, whatever is announced;
  *   - a command that was written is read back as the same words, and is no
  *     longer than the room that was told for it.
+ *
+ * Inputs have at most 300 bytes.
  */
 
 #include "fuzz.h"

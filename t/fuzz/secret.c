@@ -4,6 +4,8 @@
  * file is refused or taken as a second reading of the rule says, with the line
  * that is wrong, and nothing of it is left when it is refused; an id and a
  * signature are HMAC-SHA256 of what the header says.
+ *
+ * Inputs have at most 600 bytes.
  */
 
 #include "fuzz.h"

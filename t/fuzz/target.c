@@ -5,6 +5,8 @@
  * unreserved characters decoded, dot segments removed; and slashes merged)
  * has the same bytes that he was sent, so that no two programs name different
  * things by it.  A host is the same in any case.
+ *
+ * Inputs have at most 128 bytes.
  */
 
 #include "fuzz.h"

@@ -5,6 +5,8 @@
  * the next multiple of its width, each level has its limit's number of
  * requests of it and no more, and both levels are taken from or none;
  * retryAfterSec is at least 1, at most the window, and not too early.
+ *
+ * Inputs have at most 40 bytes.
  */
 
 #include "fuzz.h"

@@ -6,6 +6,8 @@
  * chooses, gives what plain models of it give, in a zone that is so small that
  * it is full; clocks jump, and workers die at any store while they hold the
  * lock.
+ *
+ * Inputs have at most 200 bytes.
  */
 
 #include "fuzz.h"

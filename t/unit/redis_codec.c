@@ -536,8 +536,6 @@ static void
 test_long_error(void)
 {
     char                              text[4096];
-    size_t                            step, fed, n;
-    ngx_int_t                         rc;
     ngx_spocr_redis_codec_t          *codec;
     const ngx_spocr_redis_message_t  *m;
 
@@ -554,23 +552,44 @@ test_long_error(void)
        "of a long error only the beginning is kept");
 
     ngx_spocr_redis_codec_destroy(codec);
+}
 
-    /* one that is longer than a string may be; the fuzzer found a difference */
 
-    for (step = 1; step <= sizeof(text); step *= 4) {
-        codec = ngx_spocr_redis_codec_create();
-        ngx_spocr_redis_codec_limit(codec, 1000);
-        rc = NGX_AGAIN;
+/* What is longer than a string may be, and would not be kept anyway. */
 
-        for (fed = 0; fed < sizeof(text) && rc == NGX_AGAIN; fed += n) {
-            n = ngx_min(step, sizeof(text) - fed);
-            codec_feed(codec, text + fed, n);
-            rc = ngx_spocr_redis_codec_next(codec, &m);
+static void
+test_long_unkept(void)
+{
+    char                              text[4096];
+    size_t                            i, step, fed, n;
+    ngx_int_t                         rc;
+    ngx_spocr_redis_codec_t          *codec;
+    const ngx_spocr_redis_message_t  *m;
+
+    static const char  *begins[] = { "-", "*1\r\n*1\r\n+" };
+
+    for (i = 0; i < 2; i++) {
+        memset(text, 'x', sizeof(text));
+        memcpy(text, begins[i], strlen(begins[i]));
+        text[sizeof(text) - 2] = '\r';
+        text[sizeof(text) - 1] = '\n';
+
+        for (step = 1; step <= sizeof(text); step *= 4) {
+            codec = ngx_spocr_redis_codec_create();
+            ngx_spocr_redis_codec_nested(codec, 1);
+            ngx_spocr_redis_codec_limit(codec, 1000);
+            rc = NGX_AGAIN;
+
+            for (fed = 0; fed < sizeof(text) && rc == NGX_AGAIN; fed += n) {
+                n = ngx_min(step, sizeof(text) - fed);
+                codec_feed(codec, text + fed, n);
+                rc = ngx_spocr_redis_codec_next(codec, &m);
+            }
+
+            is_int(rc, NGX_ERROR, "%s that is too long, in pieces of %u",
+                   i ? "a nested string" : "an error", (unsigned) step);
+            ngx_spocr_redis_codec_destroy(codec);
         }
-
-        is_int(rc, NGX_ERROR, "an error that is too long, in pieces of %u",
-               (unsigned) step);
-        ngx_spocr_redis_codec_destroy(codec);
     }
 }
 
@@ -764,6 +783,7 @@ main(void)
     test_memory();
     test_memory_behind();
     test_long_error();
+    test_long_unkept();
     test_mutants();
     test_commands();
     test_long_commands();
