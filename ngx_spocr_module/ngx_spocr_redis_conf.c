@@ -39,6 +39,7 @@ typedef struct {
 
 static char *ngx_spocr_redis_url(ngx_conf_t *cf, ngx_spocr_redis_t *redis,
     ngx_str_t *url);
+static ngx_uint_t ngx_spocr_redis_url_secret(ngx_str_t *url);
 static char *ngx_spocr_redis_url_unix(ngx_conf_t *cf,
     ngx_spocr_redis_t *redis, ngx_str_t *url);
 static char *ngx_spocr_redis_url_inet(ngx_conf_t *cf,
@@ -146,6 +147,14 @@ ngx_spocr_redis_url(ngx_conf_t *cf, ngx_spocr_redis_t *redis, ngx_str_t *url)
         return ngx_spocr_redis_url_unix(cf, redis, url);
     }
 
+    /* before all else: what is wrong with a URL is told with the URL */
+
+    if (ngx_spocr_redis_url_secret(url)) {
+        return ngx_spocr_redis_bad(cf, "a password does not belong into the "
+                                   "URL of \"spocr_redis\": use "
+                                   "\"password_file=\"");
+    }
+
     if (ngx_strncmp(url->data, "redis://", 8) == 0) {
         rest.data = url->data + 8;
 
@@ -163,6 +172,32 @@ ngx_spocr_redis_url(ngx_conf_t *cf, ngx_spocr_redis_t *redis, ngx_str_t *url)
     rest.len = (size_t) (url->data + url->len - rest.data);
 
     return ngx_spocr_redis_url_inet(cf, redis, url, &rest);
+}
+
+
+/* A colon before an "@", but for the scheme's own, has a password behind it,
+ * in whatever else it may be wrong. */
+
+static ngx_uint_t
+ngx_spocr_redis_url_secret(ngx_str_t *url)
+{
+    u_char  *p, *at;
+
+    at = url->data + url->len;
+
+    do {
+        if (at == url->data) {
+            return 0;
+        }
+    } while (*--at != '@');
+
+    p = ngx_strlchr(url->data, at, ':');
+
+    if (p && at - p > 2 && p[1] == '/' && p[2] == '/') {
+        p = ngx_strlchr(p + 3, at, ':');
+    }
+
+    return p != NULL;
 }
 
 
@@ -212,15 +247,6 @@ ngx_spocr_redis_url_inet(ngx_conf_t *cf, ngx_spocr_redis_t *redis,
     if (p) {
         redis->user.data = where.data;
         redis->user.len = (size_t) (p - where.data);
-
-        if (ngx_strlchr(where.data, p, ':')) {
-
-            /* not the URL: it has a password */
-
-            return ngx_spocr_redis_bad(cf, "a password does not belong into "
-                                       "the URL of \"spocr_redis\": use "
-                                       "\"password_file=\"");
-        }
 
         if (redis->user.len == 0) {
             return ngx_spocr_redis_bad(cf, "invalid Redis \"%V\": no user "

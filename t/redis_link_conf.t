@@ -79,6 +79,9 @@ for (
     ['redis://gateway:s3cret@127.0.0.1',
      qr/a password does not belong into the URL/],
     ['redis://:s3cret@127.0.0.1', qr/a password does not belong into the URL/],
+    (map { [$_, qr/a password does not belong into the URL/] }
+         'http://gateway:s3cret@127.0.0.1', 'REDIS://gateway:s3cret@127.0.0.1',
+         'gateway:s3cret@127.0.0.1', 'redis://a@b:s3cret@127.0.0.1'),
     ['unix:', qr/no path in the unix domain socket/],
     ['unix:' . 'x' x 200, qr/too long path in the unix domain socket/],
     ['unix:/tmp/x:70000', qr/the database is a number/],
