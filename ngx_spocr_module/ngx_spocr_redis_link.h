@@ -239,6 +239,17 @@ void ngx_spocr_redis_resolve(ngx_spocr_redis_t *redis);
 void ngx_spocr_redis_resolve_cancel(ngx_spocr_redis_t *redis);
 
 
+/* While the configuration is read: a message about the line, NGX_CONF_ERROR. */
+#define ngx_spocr_redis_bad(cf, ...)                                          \
+    (ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, __VA_ARGS__), NGX_CONF_ERROR)
+
+
+/* ngx_spocr_redis_url.c: NGX_CONF_OK, or NGX_CONF_ERROR after a line that was
+ * logged */
+char *ngx_spocr_redis_url(ngx_conf_t *cf, ngx_spocr_redis_t *redis,
+    ngx_str_t *url);
+
+
 /* ngx_spocr_redis_tls.c: both say ngx_spocr_redis_link_connected() or _fail()
  * in the end; NGX_CONF_OK, or NGX_CONF_ERROR after a line that was logged */
 char *ngx_spocr_redis_tls_set(ngx_conf_t *cf, ngx_spocr_redis_t *redis);

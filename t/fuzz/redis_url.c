@@ -13,6 +13,7 @@
 #include <ctype.h>
 #include <strings.h>
 #include "../../ngx_spocr_module/ngx_spocr_redis_conf.c" /* NOLINT */
+#include "../../ngx_spocr_module/ngx_spocr_redis_url.c" /* NOLINT */
 
 
 static int         shown;               /* the URL, in a message */
