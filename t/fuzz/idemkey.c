@@ -21,6 +21,8 @@ reference(const u_char *text, size_t len, u_char *key, size_t *n)
     size_t      i;
     int         quoted;
 
+    *n = 0;
+
     while (len && (text[len - 1] == ' ' || text[len - 1] == '\t')) {
         len--;
     }
@@ -43,7 +45,7 @@ reference(const u_char *text, size_t len, u_char *key, size_t *n)
         len -= 2;
     }
 
-    for (i = 0, *n = 0; i < len; i++) {
+    for (i = 0; i < len; i++) {
 
         if (quoted && text[i] == '\\') {
 

@@ -7,6 +7,7 @@
  *     cut, is refused;
  *   - a text that was made by somebody who has the secret, of any bytes, is
  *     refused, or it is a record that is written as the same bytes;
+ *   - what is read has headers as an answer may have, and its status;
  *   - any bytes at all are refused; nothing is read or written outside of them
  *     and of the room, which is as long.
  *
@@ -14,12 +15,56 @@
  */
 
 #include "fuzz.h"
+#include <ctype.h>
 #include "ngx_spocr_record.h"
 #include "ngx_spocr_record_seal.h"
 
 
 static ngx_spocr_secrets_t       *sealed;
 static ngx_spocr_record_owner_t   owner;
+
+
+/* What is read may go into an answer: RFC 9110, tokens and field values. */
+
+static int
+harmless(const ngx_spocr_record_t *record)
+{
+    size_t      n, total;
+    ngx_uint_t  i;
+
+    total = 0;
+
+    for (i = 0; i < record->nheaders; i++) {
+        const ngx_str_t  *name = &record->headers[i].name;
+        const ngx_str_t  *value = &record->headers[i].value;
+
+        for (n = 0; n < name->len; n++) {
+            if (name->data[n] <= ' ' || name->data[n] > '~'
+                || strchr("\"(),/:;<=>?@[\\]{}", name->data[n]))
+            {
+                return 0;
+            }
+        }
+
+        for (n = 0; n < value->len; n++) {
+            if (iscntrl(value->data[n]) && value->data[n] != '\t') {
+                return 0;
+            }
+        }
+
+        total += name->len + value->len;
+
+        if (name->len == 0) {
+            return 0;
+        }
+    }
+
+    return record->status >= 200 && record->status < 400
+           && total <= NGX_SPOCR_RECORD_HEAD_MAX
+           && record->request_id.len == 36
+           && strspn((char *) record->request_id.data + 4,
+                     "0123456789abcdef") >= 32;
+}
 
 
 static ngx_int_t
@@ -35,6 +80,7 @@ read_record(ngx_spocr_record_t *record, const ngx_spocr_secrets_t *secrets,
     property(rc == NGX_OK || rc == NGX_DECLINED, "%d", (int) rc);
     property((rc == NGX_OK) == (reason == NULL), "reason");
     property(rc == NGX_OK || record->nheaders == 0, "something of it is left");
+    property(rc != NGX_OK || harmless(record), "no answer's headers");
 
     return rc;
 }

@@ -194,49 +194,55 @@ reload(u_char n)
 }
 
 
+/* What a worker is at when it dies. */
+
+static void
+last_work(fuzz_input_t *in, unsigned what)
+{
+    switch (what) {
+
+    case 0:
+    case 1:
+        limit_take(in);
+        break;
+
+    case 2:
+        outbox_put(in);
+        break;
+
+    case 3:
+        outbox_take_and_die();
+        break;
+
+    case 4:
+        outbox_end(in);
+        break;
+
+    default:
+        outbox_expire();
+    }
+}
+
+
 static void
 dies(fuzz_input_t *in)
 {
-    u_char          n;
-    int64_t         offset;
-    uint64_t        last;
-    volatile int    limit;
+    unsigned          n;
+    static unsigned   what;         /* as they are after a longjmp() */
+    static int64_t    offset;
+    static uint64_t   last;
 
     n = fuzz_byte(in);
-    limit = 0;
+    what = n / 13 % 6;
     offset = zone_offset;
     last = zone_last;
     dying[0] = 0;
     dying[1] = 1;
     touched = NULL;
+    kills = n % 13 + 1;
 
     if (setjmp(killed) == 0) {
-        kills = n % 13u + 1;
-
-        switch (n / 13 % 6) {
-
-        case 0:
-        case 1:
-            limit = 1;
-            limit_take(in);
-            break;
-
-        case 2:
-            outbox_put(in);
-            break;
-
-        case 3:
-            outbox_take_and_die();
-            break;
-
-        case 4:
-            outbox_end(in);
-            break;
-
-        default:
-            outbox_expire();
-        }
-
+        last_work(in, what);
         kills = 0;
         return;
     }
@@ -246,7 +252,7 @@ dies(fuzz_input_t *in)
     kills = 0;
     locked = 0;
 
-    if (limit) {
+    if (what < 2) {
         limit_check_died(offset, last);
 
     } else {

@@ -132,7 +132,8 @@ peek(const u_char *id)
 static void
 full(const u_char *id, uint64_t now)
 {
-    ngx_uint_t  i, w;
+    unsigned    i;
+    ngx_uint_t  w;
 
     property(peek(id) == NULL, "no room for a counter that is there");
 

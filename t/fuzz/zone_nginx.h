@@ -39,6 +39,7 @@ may_die(void)
     } while (0)
 
 
+#include "../../ngx_spocr_module/ngx_spocr_window.c" /* NOLINT */
 #include "../../ngx_spocr_module/ngx_spocr_zone.c" /* NOLINT */
 #include "../../ngx_spocr_module/ngx_spocr_zone_board.c" /* NOLINT */
 #include "../../ngx_spocr_module/ngx_spocr_zone_counter.c" /* NOLINT */
