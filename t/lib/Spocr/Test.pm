@@ -191,9 +191,8 @@ sub start ($self, $conf) {
         open STDIN, '<', '/dev/null';
         open STDOUT, '>', "$dir/stdout";
         open STDERR, '>&', \*STDOUT;
-        exec @{ $self->{inside} // [] }, $self->{nginx}, '-p', $dir,
-             '-e', "$dir/error.log", '-c', "$dir/nginx.conf"
-            or POSIX::_exit(127);
+        exec $self->{nginx}, '-p', $dir, '-e', "$dir/error.log",
+             '-c', "$dir/nginx.conf" or POSIX::_exit(127);
     }
 
     my ($first) = $conf =~ /%%PORT_(\d+)%%/;
@@ -203,8 +202,7 @@ sub start ($self, $conf) {
             return -1;
         }
         return 0 if defined $first && !IO::Socket::INET->new(
-            PeerAddr => $self->{address} // '127.0.0.1',
-            PeerPort => $self->port($first));
+            PeerAddr => '127.0.0.1', PeerPort => $self->port($first));
         return scalar $self->workers;
     }, 30);
 

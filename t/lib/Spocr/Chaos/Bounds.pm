@@ -45,7 +45,8 @@ my %of = (
     # handshake.
     'worker-kill' => { may => [qw(lost unknown)],
                        log => [qr/exited on signal 9/] },
-    'worker-lock' => { may => [qw(lost unknown)],
+    # ... and this one is led to the lock by the hand, for seconds
+    'worker-lock' => { may => [qw(lost 503 unknown)], redis => 1,
                        log => [qr/exited on signal 9/,
                                qr/shared memory zone .* was locked by/] },
     'worker-stop' => { may => [qw(503 unknown)], redis => 1 },

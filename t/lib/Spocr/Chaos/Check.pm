@@ -105,16 +105,18 @@ sub _line ($self, $h) {
     if ($e eq 'begin') { $self->{begin} = $h }
 }
 
-# The fault that is active between two moments, or was shortly before, and
-# excuses one of these outcomes.
+# The fault that is active between two moments, or was last, and excuses one of
+# these outcomes.
 sub explained ($self, $from, $to, @outcomes) {
+    my $best;
     for my $p (@{ $self->{periods} }) {
         next if $p->{from} > $to || $p->{to} + $p->{grace} < $from;
+        next if $best && $best->{to} >= $p->{to};
         for my $may (@{ $p->{may} }) {
-            return $p if grep { $_ eq $may } @outcomes;
+            $best = $p if grep { $_ eq $may } @outcomes;
         }
     }
-    return;
+    return $best;
 }
 
 # The same, and how long after its end that was.
@@ -122,7 +124,7 @@ sub excused ($self, $from, $to, @outcomes) {
     my $p = $self->explained($from, $to, @outcomes) or return 0;
     my $late = $from - $p->{to};
     $self->most("recovery of $p->{name}", sprintf '%.2f', $late)
-        if $late > 0 && $p->{name} ne 'lag';
+        if $late > 0 && $p->{name} ne 'lag' && $outcomes[0] ne 'unknown';
     return 1;
 }
 

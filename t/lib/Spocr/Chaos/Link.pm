@@ -234,7 +234,7 @@ sub _take ($s, $way) {
         && ++$s->{pieces} % $s->{fault}{every} == 0)
     {
         my $at = $s->{random}->below($n);
-        substr($bytes, $at, 1) ^= "\x80";
+        substr($bytes, $at, 1) ^.= "\x80";
     }
     if (defined $pair->{left} && $way->{name} eq 'down') {
         $pair->{left} -= $n;

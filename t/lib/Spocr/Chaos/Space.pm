@@ -43,8 +43,9 @@ sub lone {
     _run(qw(ip link set lo up));
 }
 
-sub small ($folder) {
-    _run('mount', '-t', 'tmpfs', '-o', 'size=4m,mode=1777', 'none', $folder);
+sub small ($folder, $size = '4m') {
+    _run('mount', '-t', 'tmpfs', '-o', "size=$size,mode=1777", 'none',
+         $folder);
     push @small, $folder;
 }
 

@@ -26,6 +26,7 @@ my $WIDTH = $Spocr::Chaos::Nodes::WINDOW;
 my $NODES = $Spocr::Chaos::Nodes::NODES;
 my $LIMIT = \%Spocr::Chaos::Nodes::LIMIT;
 my $SKEW = 0.01;                # between Redis' clock and ours, and rounding
+my $LATER = 3;                  # seconds, see below
 my $BACK = 2;                   # seconds until Redis counts all again
 
 sub new ($class, $check) { return bless { c => $check, w => {} }, $class }
@@ -42,12 +43,14 @@ sub see ($self, $h) {
         my $x = $c->{ledger}{ $h->{n} };
         $src = $x ? $x->[0]{src} : undef;
     }
-    my @windows = $self->_windows($h, $src);
-    return if !@windows;
+    my $what = defined $src && $src ne ''
+               ? ($refused ? 'refused' : 'admitted')
+               : $h->{res} eq 'ok' ? 'nothing' : 'unknown';
 
-    my $what = !defined $src || $src eq '' ? 'unknown'
-             : $refused ? 'refused' : 'admitted';
-    $what = 'nothing' if $what eq 'unknown' && $h->{res} eq 'ok';
+    # what nobody heard of may have been counted later: by a worker that was
+    # stopped, or slow
+    $h = { %$h, t1 => $h->{t1} + $LATER } if $what eq 'unknown';
+    my @windows = $self->_windows($h, $src);
     for my $w (@windows) {
         my $one = $self->{w}{ $h->{route} }{ $h->{uid} }{$w} //= {};
         if (@windows > 1 || $what eq 'unknown') { $one->{unsure}++; next }
