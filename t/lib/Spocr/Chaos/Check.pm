@@ -101,7 +101,7 @@ sub _line ($self, $h) {
     if ($e eq 'planted') { push @{ $self->{planted}{ $h->{name} } }, $h->{t} }
     if ($e eq 'key') { $self->{keys}{ $h->{name} } = $h }
     if ($e eq 'killed') { $self->{killed}{ $h->{pid} } = 1 }
-    if ($e eq 'start' || $e eq 'end') { $self->{$e}{ $h->{name} } = $h->{value} }
+    $self->{$e}{ $h->{name} } = $h->{value} if $e eq 'start' || $e eq 'end';
     if ($e eq 'begin') { $self->{begin} = $h }
 }
 

@@ -25,8 +25,8 @@
 #
 # A line of the ledger: t, exec, n (the client's name of the request), rid, uid,
 # kid, method, target, idem, attempt, node, route, src (where the gateway
-# counted), body (digest of the request's), out (status or how), sent (digest of the
-# answer's body), and odd: what no request may have brought here.
+# counted), body (digest of the request's), delay, out (status or how), sent
+# (digest of the answer's body), and odd: what no request may have brought here.
 
 package Spocr::Chaos::Ledger;
 

@@ -186,7 +186,7 @@ sub _refusal ($self, $g, $h) {
 
 # Whether the backend was asked to fail for this one.
 sub _failed ($self, $g, $h) {
-    return 1 if grep { $UNKNOWN{ $_->{out} } } 
+    return 1 if grep { $UNKNOWN{ $_->{out} } }
                 @{ $self->{c}{ledger}{ $h->{n} } // [] };
     return ($h->{act} // '') eq 'delay=4' && $h->{st} == 504;
 }
