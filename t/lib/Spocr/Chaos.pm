@@ -26,6 +26,7 @@ use Spocr::Chaos::Nodes;
 use Spocr::Chaos::Random;
 use Spocr::Chaos::Space;
 use Spocr::Chaos::Traffic;
+use Spocr::Chaos::Watch;
 use Spocr::Test ();
 
 my $CLIENTS = 2;
@@ -148,9 +149,13 @@ sub go ($self) {
                   map { $_->[0] => $_->[1] + $self->{begin} }
                       [from => $_->{from}], [to => $_->{to}] })
         for @{ $self->{phases} };
+    my $watch = Spocr::Chaos::Watch::start($nodes->redis,
+                                           "$dir/history.watch");
     my @pids = $self->_clients;
     $self->_slots($faults, @slots);
     waitpid $_, 0 for @pids;
+    kill KILL => $watch;
+    waitpid $watch, 0;
 
     $self->_end;
     return $self->report;

@@ -65,11 +65,8 @@ sub run ($self) {
     die "no history in $dir\n" if !@files;
 
     Spocr::Chaos::Lines::each("$dir/run", sub ($h) { $self->_line($h) });
-    Spocr::Chaos::Lines::each($_, sub ($h) {
-        push @{ $self->{periods} }, { name => 'lag', from => $h->{t0} - 0.1,
-            to => $h->{t}, %{ Spocr::Chaos::Bounds::of('lag') }, grace => 1 }
-            if ($h->{e} // '') eq 'lag';
-    }) for @files;
+    Spocr::Chaos::Lines::each($_, sub ($h) { $self->_lag($h) }) for @files;
+    $self->_lags;
     Spocr::Chaos::Lines::each("$dir/ledger", sub ($h) {
         push @{ $self->{ledger}{ $h->{n} // '' } }, $h;
         $self->{exec}{ $h->{exec} } = $h;
@@ -86,6 +83,28 @@ sub run ($self) {
     }
     $_->finish for @parts;
     return $self;
+}
+
+# What this machine did not get to in time.
+sub _lag ($self, $h) {
+    return if ($h->{e} // '') ne 'lag';
+    push @{ $self->{lags} }, {
+        name => 'lag', from => $h->{t0} - 0.1, to => $h->{t}, grace => 1,
+        %{ Spocr::Chaos::Bounds::of('lag') } };
+    $self->figure('lags of ' . ($h->{of} // 'clients'));
+    $self->most('longest lag, seconds', $h->{by});
+}
+
+# Those that touch are one.
+sub _lags ($self) {
+    my $last;
+    for my $lag (sort { $a->{from} <=> $b->{from} } @{ $self->{lags} // [] }) {
+        if (!$last || $lag->{from} > $last->{to} + 0.5) {
+            push @{ $self->{periods} }, $last = $lag;
+        } elsif ($lag->{to} > $last->{to}) {
+            $last->{to} = $lag->{to};
+        }
+    }
 }
 
 sub _line ($self, $h) {

@@ -24,7 +24,7 @@
 #   canary         of whom there were canaries in body and header
 #   bad            what no answer may have
 #
-# and {e => 'lag', t, by}: this process could not send when it was to; and at
+# and {e => 'lag', t0, t, by}: this process could not send when it was to; and at
 # the end {e => 'client', me, planned, done}.
 
 package Spocr::Chaos::Client;
