@@ -24,8 +24,8 @@
 #   canary         of whom there were canaries in body and header
 #   bad            what no answer may have
 #
-# and {e => 'lag', t0, t, by}: this process could not send when it was to; and at
-# the end {e => 'client', me, planned, done}.
+# and {e => 'lag', t0, t, by}: this process could not send when it was to; and
+# at the end {e => 'client', me, planned, done}.
 
 package Spocr::Chaos::Client;
 
