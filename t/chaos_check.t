@@ -142,7 +142,7 @@ sub check ($d) {
     };
     my @client = grep { ($_->{e} // '') eq 'client' } @{ $d->{history} };
     push @{ $d->{history} }, { e => 'client', me => 0,
-        planned => scalar @{ $d->{history} },
+        skipped => 0, planned => scalar @{ $d->{history} },
         done => scalar @{ $d->{history} } } if !@client;
 
     $write->('n0.log', $d->{log});
@@ -423,7 +423,7 @@ my @cases = (
     },
     'requests without an end' => sub ($d) {
         push @{ $d->{history} }, { e => 'client', me => 0, planned => 30,
-                                   done => 29 };
+                                   done => 29, skipped => 0 };
     },
 
     # the end

@@ -61,7 +61,7 @@ my %of = (
     netcut => { may => [qw(502 503 504 unknown lost)], redis => 1 },
 
     # not a fault: this machine did not get to it in time
-    lag => { may => [qw(503 504 unknown)], redis => 1 },
+    lag => { may => [qw(503 504 unknown timeout)], redis => 1 },
 );
 
 sub of ($name) { $of{$name} // die "no bounds of $name\n" }

@@ -25,7 +25,8 @@
 #   bad            what no answer may have
 #
 # and {e => 'lag', t0, t, by}: this process could not send when it was to; and
-# at the end {e => 'client', me, planned, done}.
+# at the end {e => 'client', me, planned, done, skipped}: skipped were those that
+# would have been sent more than two seconds too late.
 
 package Spocr::Chaos::Client;
 
@@ -42,6 +43,7 @@ use Spocr::Chaos::Traffic;
 my $OPEN = 400;                 # connections at a time
 my $PATIENCE = 20;              # seconds, for an answer
 my $LAG = 0.25;                 # later than that is worth a line
+my $TOO_LATE = 2;               # ... and than that is not sent at all
 my $STORED = qr/^(?:Content-Type|Location|ETag): /i;
 
 sub start (%o) {
@@ -62,7 +64,7 @@ sub _mine ($o, $q) {
 sub _run ($o) {
     open my $out, '>', $o->{file} or die "cannot write $o->{file}: $!\n";
     my $s = { o => $o, out => $out, conns => {}, idle => [], due => [],
-              planned => 0, done => 0, second => 0, cache => {},
+              planned => 0, done => 0, skipped => 0, second => 0, cache => {},
               addrs => [map { my ($h, $p) = split /:/;
                               pack_sockaddr_in($p, inet_aton($h)) }
                         @{ $o->{addresses} }] };
@@ -79,7 +81,7 @@ sub _run ($o) {
     }
     print {$out} Spocr::Chaos::Lines::encode({
         e => 'client', me => $o->{me}, planned => $s->{planned},
-        done => $s->{done} });
+        skipped => $s->{skipped}, done => $s->{done} });
     close $out or die "cannot write $o->{file}: $!\n";
     return;
 }
@@ -96,6 +98,7 @@ sub _begin ($s, $now) {
         last if keys %{ $s->{conns} } >= $OPEN;
         my $q = shift @{ $s->{due} };
         my $late = $now - $q->{at};
+        if ($late > $TOO_LATE) { $s->{skipped}++; next }
         if ($late > $LAG && $now > ($s->{told} // -1) + 0.2) {
             print { $s->{out} } Spocr::Chaos::Lines::encode({
                 e => 'lag', t => sprintf('%.4f', time), t0 =>

@@ -76,6 +76,7 @@ http {
     spocr_limit off;
     spocr_log_level info;
     keepalive_requests 100000;
+    keepalive_timeout 1h;
     client_body_buffer_size 16k;
     client_max_body_size 8m;
     root %%DIR%%;

@@ -5,7 +5,7 @@
 #   Spocr::Chaos::Space::enter(@command)  runs it inside, and does not return;
 #                                         returns why that is impossible
 #   Spocr::Chaos::Space::inside           whether this is inside
-#   Spocr::Chaos::Space::small($folder)   a disk of 4 MB there
+#   Spocr::Chaos::Space::small($folder)   a disk of 24 MB there
 #   my $net = Spocr::Chaos::Space->apart  another network, and two cables to it
 #   $net->ours, ->theirs                  addresses at the ends of the first
 #   $net->into                            what runs a command in there
@@ -43,7 +43,7 @@ sub lone {
     _run(qw(ip link set lo up));
 }
 
-sub small ($folder, $size = '4m') {
+sub small ($folder, $size = '24m') {
     _run('mount', '-t', 'tmpfs', '-o', "size=$size,mode=1777", 'none',
          $folder);
     push @small, $folder;

@@ -30,8 +30,10 @@ sub see ($self, $h) {
         }
         if ($e eq 'client') {
             $c->figure('clients');
+            $c->figure('requests that came too late to be sent',
+                       $h->{skipped});
             $c->violation('requests without an end', $c->told($h))
-                if $h->{planned} != $h->{done};
+                if $h->{planned} != $h->{done} + $h->{skipped};
         }
         return;
     }

@@ -124,7 +124,7 @@ sub _answer ($self, $g, $h) {
     $self->_bad('the answer to another body', $h, ' / ' . $c->told($x))
         if $x->{body} ne $h->{sent};
 
-    return if $c->during($x->{t}, $x->{t} + ($x->{delay} // 0) + 1, 'bytes');
+    return if $c->during($x->{t}, $g->{to}, 'bytes');
     $self->_bad('another status than the backend\'s', $h,
                 ' / ' . $c->told($x))
         if $x->{out} !~ /^(?:huge|gzip|close)$/ && $x->{out} ne $h->{st};
