@@ -25,7 +25,7 @@
 #   bad            what no answer may have
 #
 # and {e => 'lag', t0, t, by}: this process could not send when it was to; and
-# at the end {e => 'client', me, planned, done, skipped}: skipped were those that
+# at the end {e => 'client', me, planned, done, skipped}; skipped are those that
 # would have been sent more than two seconds too late.
 
 package Spocr::Chaos::Client;
