@@ -9,7 +9,8 @@
 #   $fake->honest;
 #
 # What is lied about is a command (HELLO, SELECT, FUNCTION, SUBSCRIBE, PING), a
-# function (hello, limit, get), or 'connect', the moment of connecting.  A lie:
+# function (hello, limit, get, claim, renew, release, complete), or 'connect',
+# the moment of connecting.  Honest, each claim is the first one.  A lie:
 #   say => BYTES      instead of the honest answer; %N is the call's nonce as
 #                     a string of the protocol, %O the nonce of the call before
 #                     it, %H the honest answer (its %'s are left alone)
@@ -219,6 +220,10 @@ sub _function ($s, $name, $nonce, $keys, $args) {
     return "*3\r\n" . _bulk($nonce) . ":2\r\n:$now\r\n" if $name eq 'hello';
     return '*' . (1 + @$keys) . "\r\n" . _bulk($nonce) . "\$-1\r\n" x @$keys
         if $name eq 'get';
+    return "*4\r\n" . _bulk($nonce) . _bulk('NEW') . ":1\r\n:$now\r\n"
+        if $name eq 'claim';
+    return "*2\r\n" . _bulk($nonce) . _bulk('OK') if $name eq 'complete';
+    return "*2\r\n" . _bulk($nonce) . ":1\r\n" if $name =~ /^re/;
 
     my $width = $args->[2];
     my $window = int $now / $width;
