@@ -1,17 +1,20 @@
 /*
  * Linked into the backend that "make coverage" builds, by the linker's
  * --wrap: the backend's own code is the one that is shipped, and all of it
- * runs.  Its helpers may not write files, and so could not leave their
- * counts; they are killed with the front, or end by _exit().  Here the
- * resource limits and the filter of system calls are asked for in vain, and
- * counts are written after each answer of a helper and before each end.
+ * runs.  But its helpers may not write files, and so could not leave their
+ * counts; and tests kill it.  Here the limit of a file's size and the filter
+ * of system calls are asked for in vain, and counts are written after each
+ * answer of a helper, a few times a second by all others, and before each end.
  */
 
 #include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <time.h>
 #include <unistd.h>
 
 
@@ -31,14 +34,72 @@ void __gcov_dump(void);
 void __gcov_reset(void);
 
 
-static int  helper;
+static int              helper;
+static pthread_mutex_t  lock = PTHREAD_MUTEX_INITIALIZER;
 
 
 static void
 counts(void)
 {
+    pthread_mutex_lock(&lock);
     __gcov_dump();
     __gcov_reset();
+    pthread_mutex_unlock(&lock);
+}
+
+
+/* A child of fork() must not find the lock held by a thread it has not. */
+
+static void
+hold(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+
+static void
+leave(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+
+static void *
+often(void *unused)
+{
+    struct timespec  pause = { 0, 250 * 1000 * 1000 };
+
+    for ( ;; ) {
+        nanosleep(&pause, NULL);
+        counts();
+    }
+
+    return unused;
+}
+
+
+/* Not in helpers, which have one thread. */
+
+static void __attribute__((constructor))
+begin(int argc, char **argv)
+{
+    pthread_t       thread;
+    sigset_t        all, old;
+
+    if (argc > 1 && strstr(argv[1], "-helper") != NULL) {
+        return;
+    }
+
+    pthread_atfork(hold, leave, leave);
+
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+
+    if (pthread_create(&thread, NULL, often, NULL) == 0) {
+        pthread_detach(thread);
+    }
+
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
 }
 
 
@@ -76,8 +137,6 @@ __wrap_prctl(int what, ...)
     return __real_prctl(what, a[0], a[1], a[2], a[3]);
 }
 
-
-/* Not in the front, whose threads would wait for each other. */
 
 int
 __wrap_be_frame_write(int fd, const void *fr, unsigned long long deadline)

@@ -228,21 +228,9 @@ sub stop ($self, $signal = 'TERM') {
     return $?;
 }
 
-# At once; but what is killed writes no counts of its coverage, so that there
-# it is told to end, and told again that it hurries.
 sub DESTROY ($self) {
     local ($?, $!);
-    my $pid = $self->{pid} or return;
-
-    if ($ENV{SPOCR_COVERAGE}) {
-        for my $n (0 .. 500) {
-            kill TERM => $pid if $n % 100 == 0;
-            return if waitpid($pid, POSIX::WNOHANG()) == $pid;
-            sleep 0.02;
-        }
-    }
-
-    $self->stop('KILL');
+    $self->stop('KILL') if $self->{pid};
 }
 
 sub slurp ($path) {
