@@ -198,7 +198,8 @@ for (['nothing', "*1\r\n%N", 0], ['a text', "*2\r\n%N" . bulk('OK'), 0],
 
     my $seen = $fake->seen->{lies};
     $ends ? is $seen, 1, '  once' : cmp_ok $seen, '>=', 2, '  often';
-    is total(claims => 'lease_lost') - $fenced, $ends, '  and is counted where it is lost';
+    is total(claims => 'lease_lost') - $fenced, $ends,
+        '  and is counted where it is lost';
 }
 
 ok well(), 'all is well with an honest one';

@@ -11,7 +11,8 @@
 #include "tap.h"
 
 
-#define DIGEST  "1111111111111111111111111111111111111111111111111111111111111111"
+#define D16     "1111111111111111"
+#define DIGEST  D16 D16 D16 D16
 #define BAD     "not valid JSON"
 #define RANGE   "a number is out of range"
 
