@@ -199,7 +199,7 @@ jpeg(void)
 
     begin();
     text("\xFF\xD8\xFF\xDA\0\x0C");
-    put(file, 10);
+    text("\1\1\1\0\0\x3F\0abc");
     frame(0xC0, 30, 20);
     is_refused("no size", "JPEG: pixels before the frame");
 
