@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -90,7 +91,10 @@ begin(int argc, char **argv)
         return;
     }
 
+    /* the last counts are gcov's own, when the program ends */
+
     pthread_atfork(hold, leave, leave);
+    atexit(hold);
 
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
