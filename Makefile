@@ -90,9 +90,10 @@ help:                         ## this list
 
 
 # The nginx side of the build decides itself what is out of date: it knows
-# the headers of nginx and of the module.
+# the headers of nginx and of the module.  Behind the configured header, so
+# that two jobs never configure beside each other.
 $(MODULE): config config.make Makefile tools/build-module tools/embed \
-    $(wildcard $(M)/*.[ch] $(M)/*.lua)
+    $(wildcard $(M)/*.[ch] $(M)/*.lua) | $(NGX_READY)
 	$(SAY) MODULE $@
 	$(Q)tools/build-module
 
