@@ -167,6 +167,7 @@ sub _expand ($self, $conf, $error_log) {
         q{log_format spocr_test '$status $request_method $uri';},
         "access_log $dir/access.log spocr_test;";
 
+    $conf = _http2_on($conf) if $self->_version >= 1.025001;
     $conf =~ s/%%MAIN%%/$main/g;
     $conf =~ s/%%HTTP%%/$http/g;
     $conf =~ s/%%DIR%%/$dir/g;
@@ -174,6 +175,26 @@ sub _expand ($self, $conf, $error_log) {
     $conf =~ s/%%REDIS%%/$self->redis->url/ge;
     $conf =~ s/%%PORT_(\d+)%%/$self->port($1)/ge;
     return $conf;
+}
+
+sub _version ($self) {
+    state %known;
+    my $program = $self->{nginx};
+    return $known{$program} //= `'$program' -v 2>&1`
+                                =~ m{nginx/(\d+)\.(\d+)\.(\d+)}
+                                ? sprintf '%d.%03d%03d', $1, $2, $3 : 0;
+}
+
+# From 1.25.1 on "http2" is a directive of a server, and no longer of one of
+# its sockets.  Tests say "listen ... http2", which those before it know.
+sub _http2_on ($conf) {
+    my ($head, @servers) = split /^(?=[^\n#]*\bserver\s*\{)/m, $conf;
+
+    for (@servers) {
+        next if !s/(\blisten\s[^;{}#]*?)\s+http2\b/$1/g;
+        s/\bserver\s*\{/server { http2 on;/;
+    }
+    return join '', $head, @servers;
 }
 
 sub start ($self, $conf) {
