@@ -78,7 +78,7 @@ $d = doctor($quiet);
 is "$d->{code} $d->{ok}", '0 1', 'a user that may not ask';
 told $d, $_, 'unknown', qr/denied/ for 'durability', 'memory';
 told $d, 'functions', 'ok', qr/^spocr_v2$/;
-my $inside = qr/NOPERM|user .* can't run this command/;
+my $inside = qr{NOPERM|user .* can't run this command|no permissions to run};
 for my $case (['-set', $inside], ['-mget', $inside],
               ['-subscribe', qr/NOPERM.*subscribe/],
               ['-ping', qr/NOPERM.*ping/], ['-fcall_ro', qr/NOPERM.*fcall_ro/],
