@@ -1,11 +1,14 @@
 # The servers that are measured, each with one worker: a backend that answers
-# 2 KB from memory, and in front of it bare nginx, nginx with what it brings
-# along for the job (stock), and nginx with this module:
+# 2 KB from memory, and in front of it bare nginx, what others bring along for
+# the job (Bench::Peers), and nginx with this module:
 #
 #   module   a key file, counters in the zone
 #   limits   a key file, counters in Redis
 #   keys     keys and counters in Redis
 #   away     a key file, and a Redis that is stopped
+#   idem     as limits, and idempotency
+#   node1 …  as limits, each with a zone of its own; /limited admits up to
+#            the site's limit, an array of both levels'
 #
 #   my $site = Bench::Site->new(keys => 10_000, uids => 1_000);
 #   $site->start('backend');
@@ -15,7 +18,7 @@
 #   $site->stop('module');                 # all, and Redis, where none is named
 #
 # Lists of keys, in files with a line each: good; few (a hundred of these);
-# none (a request without a key); unknown (well-formed, but nobody's).
+# one; none (a request without a key); unknown (well-formed, but nobody's).
 # Targets: / is allowed, /tight has a limit that is used up after a request.
 #
 # single => 1 runs each nginx in one process, as Bench::Instructions wants it.
@@ -35,6 +38,7 @@ use POSIX qw(WNOHANG);
 use Time::HiRes qw(sleep time);
 
 use lib dirname(__FILE__) . '/../../../t/lib';
+use Bench::Peers;
 use Spocr::Redis;
 
 sub new ($class, %o) {
@@ -46,7 +50,7 @@ sub new ($class, %o) {
     copy($module, "$dir/module.so") or die "cannot copy $module: $!\n";
 
     return bless {
-        keys => 10_000, uids => 1_000, zone => '2m', single => 0, %o,
+        keys => 10_000, uids => 1_000, single => 0, limit => [60, 600], %o,
         tmp => $dir, dir => "$dir", pids => {}, ports => {}, owner => $$,
     }, $class;
 }
@@ -71,7 +75,8 @@ sub list ($self, $name) {
     my $path = "$self->{dir}/$name.keys";
     return $path if -f $path;
 
-    my $n = $name eq 'none' ? 0 : $name eq 'few' ? 100 : $self->{keys};
+    my %some = (none => 0, one => 1, few => 100);
+    my $n = $some{$name} // $self->{keys};
     my $what = $name eq 'unknown' ? 'unknown' : 'key';
     my @keys = $n ? map { $self->key_text("$what $_") } 0 .. $n - 1 : '-';
     return $self->file("$name.keys", join '', map { "$_\n" } @keys);
@@ -89,6 +94,9 @@ sub _record ($self, $i) {
 }
 
 sub _key_file ($self) {
+    my $there = "$self->{dir}/keys.json";
+    return $there if -f $there;
+
     my @records = map {
         sprintf '{"sha256":"%s",%s}', $self->_digest($_), $self->_record($_)
     } 0 .. $self->{keys} - 1;
@@ -99,10 +107,19 @@ sub _key_file ($self) {
     return $path;
 }
 
-sub _key_map ($self) {
-    return $self->file('stock.map', join '', map {
-        '"Bearer ' . $self->key_text("key $_") . '" ' . $self->_uid($_) . ";\n"
+# A file with a line for each key, which $line makes of key and uid.
+sub key_map ($self, $name, $line) {
+    my $there = "$self->{dir}/$name";
+    return $there if -f $there;
+    return $self->file($name, join '', map {
+        $line->($self->key_text("key $_"), $self->_uid($_))
     } 0 .. $self->{keys} - 1);
+}
+
+# For a zone where a key takes so many bytes.
+sub zone_size ($self, $bytes) {
+    my $size = int($self->{keys} * $bytes / 2**20) + 2;
+    return $self->{zone} // "${size}m";
 }
 
 # The keys, in Redis.
@@ -153,10 +170,10 @@ sub address ($self, $name) {
 }
 
 # What all of them have in common: no access log, connections that stay open.
-sub _conf ($self, $name, $http, $server) {
+sub nginx_conf ($self, $name, $http, $server, $main = '') {
     my $dir = $self->{dir};
     my $listen = $self->address($name);
-    my $main = $http =~ /spocr_/ ? "load_module $dir/module.so;\n" : '';
+    $main .= "load_module $dir/module.so;\n" if $http =~ /spocr_/;
     $main .= "master_process off;\n" if $self->{single};
     $main .= "user root;\n" if !$>;
     my $temp = join '', map { "    ${_}_temp_path $dir/$name.$_;\n" }
@@ -166,11 +183,12 @@ ${main}daemon off;
 worker_processes 1;
 pid $dir/$name.pid;
 error_log $dir/$name.log warn;
-events { worker_connections 1024; }
+events { worker_connections 4096; }
 http {
 $temp    access_log off;
     keepalive_timeout 1h;
     keepalive_requests 1000000000;
+    client_max_body_size 32m;
     request_pool_size 8k;
 $http
     server {
@@ -181,125 +199,75 @@ $server
 EOF
 }
 
-my $pass = <<'EOF';
+sub pass () { <<'EOF' }
             proxy_pass http://backend;
             proxy_http_version 1.1;
             proxy_set_header Connection "";
 EOF
 
 sub conf ($self, $name) {
-    my $method = "_conf_$name";
-    return $self->$method(<<"EOF");
+    my $upstream = <<"EOF";
     upstream backend {
         server @{[$self->address('backend')]};
         keepalive 512;
         keepalive_requests 1000000000;
     }
 EOF
+    my $method = '_conf_' . $name =~ s/\d+$//r;
+    return Bench::Peers::conf($self, $name, $upstream)
+           // $self->$method($upstream, $name);
 }
 
-# An answer like that of the real one: 2 KB of JSON.
-sub _conf_backend ($self, $) {
+# An answer like that of the real one: 2 KB of JSON.  A request's body is read
+# to its end first, which nginx by itself would not do: "mirror" does it.
+sub _conf_backend ($self, $, $) {
     my $field = '{"key":"total","value":"1234.56","match_ratio":1},';
     my $body = '{"fields":[' . $field x 40 . '{}]}';
-    return $self->_conf('backend', '', <<"EOF");
+    return $self->nginx_conf('backend', '', <<"EOF");
         default_type application/json;
+        client_body_buffer_size 32m;
         location / { return 200 '$body'; }
-EOF
-}
-
-sub _conf_bare ($self, $upstream) {
-    return $self->_conf('bare', $upstream, <<"EOF");
-        location / {
-$pass        }
-EOF
-}
-
-# What nginx brings along: keys by a map, two zones, an id, errors in JSON.
-# Refusals are not logged; limit_req would write a line for each of them.
-sub _conf_stock ($self, $upstream) {
-    my $identity = <<'EOF';
-            proxy_set_header X-Request-Id $request_id;
-            proxy_set_header X-Uid $uid;
-            proxy_set_header Authorization "";
-EOF
-
-    return $self->_conf('stock', <<"EOF", <<"EOS");
-$upstream
-    map_hash_max_size 65536;
-    map_hash_bucket_size 128;
-    map \$http_authorization \$uid {
-        default "";
-        include @{[$self->_key_map]};
-    }
-    map \$http_authorization \$refusal {
-        default 403;
-        "" 401;
-    }
-    limit_req_zone \$http_authorization zone=key:4m rate=1000000r/s;
-    limit_req_zone \$uid zone=uid:1m rate=1000000r/s;
-    limit_req_zone \$http_authorization zone=tight_key:1m rate=1r/m;
-    limit_req_zone \$uid zone=tight_uid:1m rate=1r/m;
-    limit_req_status 429;
-    limit_req_log_level info;
-EOF
-        add_header X-Request-Id \$request_id always;
-        error_page 401 \@401;
-        error_page 403 \@403;
-        error_page 429 \@429;
-
-        set \$refused "";
-        if (\$uid = "") { set \$refused \$refusal; }
-        if (\$refused = 401) { return 401; }
-        if (\$refused = 403) { return 403; }
-
-        location / {
-            limit_req zone=key burst=1000000 nodelay;
-            limit_req zone=uid burst=1000000 nodelay;
-$pass$identity        }
-        location /tight {
-            limit_req zone=tight_key;
-            limit_req zone=tight_uid;
-$pass$identity        }
-@{[$self->_stock_error(401, 'unauthorized', 'No valid API key')]}
-@{[$self->_stock_error(403, 'forbidden', 'The API key is not valid')]}
-@{[$self->_stock_error(429, 'rate_limited', 'Rate limit exceeded')]}
-EOS
-}
-
-sub _stock_error ($self, $status, $code, $message) {
-    my $body = qq({"error":{"code":"$code","message":"$message",)
-               . '"requestId":"$request_id"}}';
-    return <<"EOF";
-        location \@$status {
-            default_type application/json;
-            add_header X-Request-Id \$request_id always;
-            add_header Cache-Control no-store always;
-            return $status '$body';
+        location /body {
+            mirror /read;
+            try_files /none \@answer;
         }
+        location = /read { internal; return 204; }
+        location \@answer { return 200 '$body'; }
+EOF
+}
+
+sub _conf_bare ($self, $upstream, $) {
+    return $self->nginx_conf('bare', $upstream, <<"EOF");
+        location / {
+@{[pass()]}        }
 EOF
 }
 
 # The gateway, by where the keys are and who counts.
-sub _gateway ($self, $name, $upstream, $keys, $redis = '') {
-    return $self->_conf($name, <<"EOF", <<"EOS");
+sub _gateway ($self, $name, $upstream, $keys, $more = '') {
+    my $size = $self->zone_size(192);
+    my ($key, $uid) = $self->{limit}->@*;
+    return $self->nginx_conf($name, <<"EOF", <<"EOS");
 $upstream
     spocr_keys $keys;
-    spocr_zone zone=spocr:$self->{zone};
-$redis
+    spocr_zone zone=spocr:$size;
+$more
 EOF
         spocr on;
         spocr_limit key=1000000000 uid=1000000000 window=60s;
         location / {
-$pass        }
+@{[pass()]}        }
         location /tight {
             spocr_limit name=tight key=1 uid=1 window=365d;
-$pass        }
+@{[pass()]}        }
+        location /limited {
+            spocr_limit name=limited key=$key uid=$uid window=365d;
+@{[pass()]}        }
         location = /status { spocr off; spocr_status prometheus; }
 EOS
 }
 
-sub _conf_module ($self, $upstream) {
+sub _conf_module ($self, $upstream, $) {
     return $self->_gateway('module', $upstream, 'file=' . $self->_key_file);
 }
 
@@ -309,21 +277,39 @@ sub _redis ($self) {
     return "spocr_redis @{[$self->redis->url]} timeout=2s connect_timeout=2s;";
 }
 
-sub _conf_limits ($self, $upstream) {
+sub _conf_limits ($self, $upstream, $) {
     return $self->_gateway('limits', $upstream, 'file=' . $self->_key_file,
+                           $self->_redis);
+}
+
+sub _conf_node ($self, $upstream, $name) {
+    return $self->_gateway($name, $upstream, 'file=' . $self->_key_file,
                            $self->_redis);
 }
 
 # What is remembered lasts longer than by default: each server is idle most
 # of the time, while others are asked.
-sub _conf_keys ($self, $upstream) {
+sub _conf_keys ($self, $upstream, $) {
     return $self->_gateway('keys', $upstream, 'redis ttl=1h', $self->_redis);
 }
 
-sub _conf_away ($self, $upstream) {
+sub _conf_away ($self, $upstream, $) {
     $self->{stopped} //= Spocr::Redis->new->pause;
     return $self->_gateway('away', $upstream, 'file=' . $self->_key_file,
                            "spocr_redis @{[$self->{stopped}->url]};");
+}
+
+# No budget: a uid stores more in a minute here than it would in a day.
+sub _conf_idem ($self, $upstream, $) {
+    my $secret = $self->file('secret', '5a' x 32 . "\n");
+    chmod 0600, $secret;
+    return $self->_gateway('idem', $upstream, 'file=' . $self->_key_file,
+                           $self->_redis . <<"EOF");
+
+    spocr_secret_file $secret;
+    spocr_idempotency on;
+    spocr_idempotency_budget 0;
+EOF
 }
 
 
@@ -350,8 +336,7 @@ sub start ($self, $name, @before) {
         open STDIN, '<', '/dev/null';
         open STDOUT, '>', "$dir/$name.out";
         open STDERR, '>&', \*STDOUT;
-        exec @before, nginx(), '-p', $dir, '-e', "$dir/$name.log",
-             '-c', $conf or POSIX::_exit(127);
+        exec @before, $self->_program($name), $conf or POSIX::_exit(127);
     }
     $self->{pids}{$name} = $pid;
 
@@ -366,6 +351,11 @@ sub start ($self, $name, @before) {
     }) or die "$name does not listen\n";
 
     return $self->{single} ? $pid : $self->worker($name);
+}
+
+sub _program ($self, $name) {
+    return '/usr/sbin/haproxy', '-db', '-q', '-f' if $name eq 'haproxy';
+    return nginx(), '-p', $self->{dir}, '-e', "$self->{dir}/$name.log", '-c';
 }
 
 sub connect ($self, $name) {                      ## no critic
@@ -391,6 +381,7 @@ sub running ($self, $name) { defined $self->{pids}{$name} }
 
 sub worker ($self, $name) {
     my $master = $self->{pids}{$name} // return;
+    return $master if $name eq 'haproxy';
     for my $pid (split ' ', slurp("/proc/$master/task/$master/children")) {
         my $title = slurp("/proc/$pid/cmdline");
         return $pid if $title =~ /worker process/
@@ -413,7 +404,7 @@ sub reload ($self, $name) {
 sub stop ($self, @names) {
     for my $name (@names ? @names : keys %{ $self->{pids} }) {
         my $pid = delete $self->{pids}{$name} or next;
-        kill QUIT => $pid;
+        kill $name eq 'haproxy' ? 'TERM' : 'QUIT', $pid;
         next if $self->wait_for(sub { waitpid($pid, WNOHANG) == $pid }, 2);
 
         # a single process sees a signal that came before epoll_wait() only
