@@ -114,7 +114,10 @@ for my $case (['headers', $head], ['bodies', $body]) {
     is scalar(grep { $_->status == 200 } @r), 50, 'others are served';
     my $each = (memory() - $before) / $HELD;
     note sprintf '%.1f KB for each of the slow %s', $each, $name;
-    cmp_ok $each, '<', 64, 'with little memory for each';
+    SKIP: {
+        skip 'another allocator, as with make asan', 1 if !$t->{module};
+        cmp_ok $each, '<', 64, 'with little memory for each';
+    }
     close $_ for @held;
 }
 
