@@ -70,7 +70,7 @@ struct fz_conn_s {
     unsigned            open:1;
     unsigned            connected:1;
     unsigned            refused:1;
-    unsigned            readable:1;     /* an edge that nginx has not heard of */
+    unsigned            readable:1;     /* an edge that nginx does not know */
     unsigned            writable:1;
     unsigned            eof:1;          /* the other end has closed, */
     unsigned            reset:1;        /* or reset */

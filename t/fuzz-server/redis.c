@@ -184,8 +184,8 @@ fz_redis_array(fz_bytes_t *out, const u_char *p, const u_char *end,
             fz_append(&items, "\r\n", 2);
 
         } else {
-            fz_append(&items, head, (size_t) snprintf(head, sizeof(head),
-                                               "$%zu\r\n", (size_t) (p - word)));
+            snprintf(head, sizeof(head), "$%zu\r\n", (size_t) (p - word));
+            fz_append(&items, head, strlen(head));
             fz_append(&items, word, (size_t) (p - word));
             fz_append(&items, "\r\n", 2);
         }
