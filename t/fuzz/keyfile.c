@@ -85,7 +85,7 @@ objects_ok(json_t *file)
         }
 
         json_object_foreach(plans, name, value) {
-            if (!name_ok(name) || !plan_ok(value, NULL)) {
+            if (!name_ok(name) || !plan_ok(value, "")) {
                 return 0;
             }
         }
@@ -100,7 +100,7 @@ objects_ok(json_t *file)
     }
 
     json_object_foreach(json_object_get(file, "tenants"), name, value) {
-        if (!name_ok(name) || !tenant_ok(value, NULL, &flags)) {
+        if (!name_ok(name) || !tenant_ok(value, "", &flags)) {
             return 0;
         }
 

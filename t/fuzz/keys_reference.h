@@ -32,7 +32,11 @@ static int      in_record;          /* of Redis: unknown fields have no
 static int
 is(const json_t *json, const char *text)
 {
-    return json_is_string(json) && strcmp(json_string_value(json), text) == 0;
+    const char  *s;
+
+    s = json_string_value(json);
+
+    return s && strcmp(s, text) == 0;
 }
 
 

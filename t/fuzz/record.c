@@ -127,7 +127,7 @@ make(ngx_spocr_record_t *record, fuzz_input_t *in, u_char *id)
     shape = fuzz_byte(in);
     record->nheaders = shape % (NGX_SPOCR_RECORD_HEADERS_MAX + 1);
 
-    memcpy(id, "req_0123456789abcdef0123456789abcdef", 36);
+    memcpy(id, "req_0123456789abcdef0123456789abcdef", 37);
     id[4 + (shape & 31)] = (u_char) "0123456789abcdefg"[fuzz_byte(in) % 17];
     record->request_id.data = id;
     record->request_id.len = 36;
@@ -276,7 +276,7 @@ any_bytes(fuzz_input_t *in, const ngx_spocr_secrets_t *secrets)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    u_char                      mode, id[36];
+    u_char                      mode, id[37];
     ngx_uint_t                  line;
     fuzz_input_t                in = { data, data + size };
     ngx_spocr_record_t          record;

@@ -56,7 +56,7 @@ ngx_conf_log_error(ngx_uint_t level, ngx_conf_t *cf, ngx_err_t err,
             break;
         }
 
-        s = va_arg(args, ngx_str_t *);
+        s = va_arg(args, ngx_str_t *); /* NOLINT: it was begun above */
         shown |= s->data <= words[1].data
                  && s->data + s->len >= words[1].data + words[1].len;
     }
@@ -110,7 +110,7 @@ ngx_atoi(u_char *line, size_t n)
     memcpy(text, line, n);
     text[n] = '\0';
 
-    return strspn(text, "0123456789") == n ? atol(text) : NGX_ERROR;
+    return strspn(text, "0123456789") == n ? strtol(text, NULL, 10) : NGX_ERROR;
 }
 
 
@@ -150,6 +150,13 @@ typedef struct {
     long  times[2];
     int   tls, password, files;
 } url_t;
+
+
+static void
+copy(char dst[256], const char *src)
+{
+    snprintf(dst, 256, "%s", src);
+}
 
 
 static int
@@ -193,7 +200,7 @@ reference_url(const char *text, url_t *url)
     url->tls = strncmp(text, "rediss://", 9) == 0;
 
     if (strncmp(text, "unix:", 5) == 0) {
-        strcpy(url->address, text);
+        copy(url->address, text);
         return reference_unix(url);
     }
 
@@ -201,13 +208,13 @@ reference_url(const char *text, url_t *url)
         return 0;
     }
 
-    strcpy(url->address, text + 8 + url->tls);
+    copy(url->address, text + 8 + url->tls);
 
     at = strchr(url->address, '@');
 
     if (at) {
         *at = '\0';
-        strcpy(url->user, url->address);
+        copy(url->user, url->address);
         memmove(url->address, at + 1, strlen(at + 1) + 1);
 
         if (url->user[0] == '\0' || strchr(url->user, ':')) {
@@ -243,7 +250,7 @@ reference(url_t *url, unsigned n)
     };
 
     memset(url, 0, sizeof(url_t));
-    strcpy(url->prefix, "spocr:");
+    copy(url->prefix, "spocr:");
     url->times[0] = url->times[1] = 50;
     given = 0;
 
@@ -270,7 +277,7 @@ reference(url_t *url, unsigned n)
                             ? (u_char) value[0] * 256 + (u_char) value[1] : 50;
 
         } else if (i == 2) {
-            strcpy(url->prefix, value);
+            copy(url->prefix, value);
         }
     }
 
@@ -328,7 +335,7 @@ has_password(const char *text)
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    char               *copy, *p, *next;
+    char               *text, *p, *next;
     url_t               url;
     unsigned            n, expected;
     ngx_array_t         args;
@@ -341,13 +348,13 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return -1;
     }
 
-    copy = malloc(size + 1);
-    memcpy(copy, data, size);
-    copy[size] = '\0';
+    text = malloc(size + 1);
+    memcpy(text, data, size);
+    text[size] = '\0';
 
     ngx_str_set(&words[0], "spocr_redis");
 
-    for (n = 1, p = copy; p && n < 8; n++, p = next) {
+    for (n = 1, p = text; p && n < 8; n++, p = next) {
         next = strchr(p, '\n');
 
         if (next) {
@@ -392,7 +399,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
                  "timeouts");
     }
 
-    free(copy);
+    free(text);
 
     return 0;
 }

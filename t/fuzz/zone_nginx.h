@@ -265,13 +265,20 @@ make_zone(size_t outbox)
 static void
 free_zone(void)
 {
+    slab_t  *slab, *next;
+
     while (npages) {
         free(pages[--npages]);
     }
 
-    while (slabs.next != &slabs) {
-        slab_free(slabs.next);
+    for (slab = slabs.next; slab != &slabs; slab = next) {
+        next = slab->next;
+        free(slab);
     }
+
+    slabs.next = &slabs;
+    slabs.prev = &slabs;
+    slab_bytes = 0;
 }
 
 
