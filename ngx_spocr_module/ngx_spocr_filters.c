@@ -21,6 +21,8 @@ static ngx_int_t ngx_spocr_answer_headers(ngx_http_request_t *r,
 static ngx_uint_t ngx_spocr_answer_is_broken(ngx_http_request_t *r);
 static ngx_int_t ngx_spocr_answer_broken(ngx_http_request_t *r,
     ngx_spocr_ctx_t *ctx);
+static ngx_int_t ngx_spocr_answer_replaced(ngx_http_request_t *r,
+    ngx_spocr_ctx_t *ctx);
 static ngx_int_t ngx_spocr_answer_error(ngx_http_request_t *r,
     ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
 static const ngx_spocr_error_t *ngx_spocr_error_of(ngx_http_request_t *r,
@@ -156,8 +158,21 @@ ngx_spocr_answer_broken(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
         r->http_version = NGX_HTTP_VERSION_11;
     }
 
+    return ngx_spocr_answer_replaced(r, ctx);
+}
+
+
+/*
+ * nginx closes a connection on which a filter has put an answer in the place
+ * of another one: the client has to be told, or its next request is lost.
+ */
+
+static ngx_int_t
+ngx_spocr_answer_replaced(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
+{
     ctx->broken = 1;
     ctx->uri_changes = r->uri_changes;
+    r->keepalive = 0;
 
     return ngx_http_filter_finalize_request(r, &ngx_spocr_module,
                                             NGX_HTTP_BAD_GATEWAY);
@@ -301,14 +316,10 @@ ngx_spocr_body_filter(ngx_http_request_t *r, ngx_chain_t *in)
                    : NGX_DECLINED;
 
     if (rc == NGX_ABORT) {
-        ctx->broken = 1;
-        ctx->uri_changes = r->uri_changes;
-
         /* no error_page: what it begins would be ended with this request */
         r->error_page = 1;
 
-        return ngx_http_filter_finalize_request(r, &ngx_spocr_module,
-                                                NGX_HTTP_BAD_GATEWAY);
+        return ngx_spocr_answer_replaced(r, ctx);
     }
 
     if (rc != NGX_DECLINED) {

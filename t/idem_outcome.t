@@ -146,6 +146,20 @@ for my $path ('/x', '/unbuffered') {
     }
 }
 
+# C-37: a connection that is closed was said to be, and one that stays serves
+for my $how ('reset=1', 'garbage=1', 'truncate=1', 'truncate=1&size=50000') {
+    my $c = $t->conn;
+    my $post = sub ($key, @how) {
+        return $c->request(POST => '/x', key => $t->key('alice'), body => 'x',
+            headers => ['Idempotency-Key' => $key, @how]);
+    };
+    my $r = $post->('kept-' . $how =~ s/\W/-/gr, 'X-Test' => $how);
+    is $r->status, 502, "$how: on a connection";
+    my $close = ($r->header('Connection') // '') eq 'close';
+    ok $close ? $c->closed : $post->('next-' . $how =~ s/\W/-/gr),
+       '  that does what it says';
+}
+
 # ... retry: it runs again, and says so
 once('/retry', 'again', 'reset=1');
 lapse();

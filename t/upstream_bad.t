@@ -80,10 +80,18 @@ is_error $t->get("/x?$garbage", key => $key, version => '1.0'),
 is $t->head("/x?$garbage", key => $key)->status, 502, 'HEAD';
 is_error $t->post("/x?$garbage", key => $key, body => 'x' x 9),
     502, 'bad_gateway', 'POST';
-my $c = $t->conn;
-my $closing = $c->request(GET => "/x?$garbage", key => $key);
-ok $closing->header('Connection') ne 'close' || $c->closed,
-   'what says that it closes is closed';
+
+# C-37: a connection that is closed was said to be, and one that stays serves
+for my $how ($garbage, 'reset=1', 'raw=' . escape('HTTP/1.1 20')) {
+    my $c = $t->conn;
+    my $r = $c->request(GET => "/keepalive?$how", key => $key);
+    is $r->status, 502, "$how: on a connection";
+    my $next = $r->header('Connection') eq 'close'
+               ? undef : $c->request(GET => '/x', key => $key);
+    ok $next ? $next->status == 200 : $r->header('Connection') eq 'close'
+                                      && $c->closed,
+       '  that does what it says';
+}
 my $paged = $t->get("/paged?$garbage", key => $key);
 is $paged->status . ' ' . $paged->body, "502 private\n", 'a page of its own';
 like $paged->id, $ID, 'with an id';
