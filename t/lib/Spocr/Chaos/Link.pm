@@ -171,6 +171,7 @@ sub _obey ($s) {
     }
     if ($what eq 'heal') {
         $s->{fault} = undef;
+        delete $_->{left} for values %{ $s->{pairs} };
         _bury($s, $_) for grep { $_->{lost} } values %{ $s->{pairs} };
     }
     if ($what eq 'stats') {

@@ -328,21 +328,22 @@ sub lock_holder_killed ($self, $i, $seconds) {
     return ($found, $steps);
 }
 
-# Requests that are refused by the zone, as many as can be.
+# Requests that are refused by the zone; few of them, for a worker that goes step
+# by step has always some to do, and is not to wait for a processor.
 sub _hammer ($self, $i, $until) {
     my $pid = fork // die "fork: $!\n";
     return $pid if $pid;
 
     $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP __DIE__);
     my $bytes = Spocr::Conn->build(GET => '/limit/x', key =>
-                                   $self->key('hammer_1')) x 100;
+                                   $self->key('hammer_1')) x 10;
     my ($host, $port) = split /:/, $self->address($i);
     while (time < $until) {
-        my $c = eval { Spocr::Conn->new(addr => $host, port => $port) }
-            or next;
-        while (time < $until) {
+        my $c = eval { Spocr::Conn->new(addr => $host, port => $port) };
+        while ($c && time < $until) {
             $c->send($bytes) == length $bytes or last;
             $c->{in} = '';
+            sleep 0.02;
         }
     }
     POSIX::_exit(0);
