@@ -64,6 +64,7 @@ killer(void *set)
 static void __attribute__((constructor))
 begin(int argc, char **argv)
 {
+    sigset_t         all, before;
     pthread_t        thread;
     static sigset_t  set;
 
@@ -72,8 +73,11 @@ begin(int argc, char **argv)
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 
     if (argc < 2 || strstr(argv[1], "-helper") == NULL) {
+        sigfillset(&all);
+        pthread_sigmask(SIG_SETMASK, &all, &before);
         pthread_create(&thread, NULL, killer, &set);
         pthread_detach(thread);
+        pthread_sigmask(SIG_SETMASK, &before, NULL);
     }
 }
 
