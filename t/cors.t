@@ -74,6 +74,19 @@ unlike $t->request(OPTIONS => '/x', headers => [@good, @ask,
     'Access-Control-Request-Headers' => 'a"<script>'])->head, qr/script/,
     'what is no list of names is not sent back';
 
+# names are letters, digits, - and _, and 512 bytes of them at most
+for (['X-A_9, b', 1], ['a' x 512, 1], ['a' x 513, 0], ['', 0], ['a;b', 0],
+     ['a:b', 0], ['a@b', 0], ['a[b', 0], ['a`b', 0], ['a{b', 0], ['a/b', 0],
+     ["a	b", 0])
+{
+    my ($names, $echoed) = @$_;
+    my $got = $t->request(OPTIONS => '/x', headers => [@good, @ask,
+        'Access-Control-Request-Headers' => $names])
+        ->header('Access-Control-Allow-Headers') // '';
+    $echoed ? is $got, $names, "'" . substr($names, 0, 20) . "' is sent back"
+            : isnt $got, $names, '  and not ' . substr $names, 0, 20;
+}
+
 # C-40: else 405
 for my $case (
     ['/x', 'http://bad.example', 'another origin'],

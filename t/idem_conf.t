@@ -126,6 +126,11 @@ for (['spocr_idempotency yes', qr/invalid value "yes"/],
      ['spocr_idempotency_store_header Set-Cookie', qr/never replayed/],
      ['spocr_idempotency_store_header X-A x-request-id', qr/never replayed/],
      ['spocr_idempotency_store_header RateLimit-Policy', qr/never replayed/],
+     ['spocr_idempotency_store_header X-RateLimit-Reset', qr/never replayed/],
+     ['spocr_idempotency_store_header ' . join(' ', map { "X-$_" } 1 .. 99),
+      qr/too many names/],
+     ['spocr_idempotency_store_header X-A; spocr_idempotency_store_header X-B',
+      qr/is duplicate/],
      ['spocr_idempotency_store_header', qr/invalid number of arguments/])
 {
     refused $_->[0], $_->[1], SERVER => "$_->[0];";
