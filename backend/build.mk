@@ -64,8 +64,9 @@ $(B)/backend/api_page.o: $(BE_EMBED)
 $(B)/spocr-backend: $(BE_PURE_O) $(BE_REST_O)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(BE_LIBS)
 
-$(B)/backend-unit-%: backend/t/%.c $(BE_PURE_O)
-	$(Q)$(CC) $(BE_CFLAGS) $(CFLAGS) $(WARN) -Ibackend $(LDFLAGS) -o $@ $^ \
+$(B)/backend-unit-%: backend/t/%.c $(BE_PURE_O) $(wildcard backend/t/*.h)
+	$(Q)$(CC) $(BE_CFLAGS) $(CFLAGS) $(WARN) -Ibackend $(LDFLAGS) -o $@ \
+		$(filter-out %.h,$^) \
 		-ljansson -lm
 
 # puts rows into a sheet, for tests and bench/view
