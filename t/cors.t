@@ -77,7 +77,7 @@ unlike $t->request(OPTIONS => '/x', headers => [@good, @ask,
 # names are letters, digits, - and _, and 512 bytes of them at most
 for (['X-A_9, b', 1], ['a' x 512, 1], ['a' x 513, 0], ['', 0], ['a;b', 0],
      ['a:b', 0], ['a@b', 0], ['a[b', 0], ['a`b', 0], ['a{b', 0], ['a/b', 0],
-     ["a	b", 0])
+     ["a\tb", 0])
 {
     my ($names, $echoed) = @$_;
     my $got = $t->request(OPTIONS => '/x', headers => [@good, @ask,
