@@ -949,6 +949,7 @@ test_outbox(void)
            "one that is longer than the memory");
     is_int(item.len, 3, "says how long");
 
+    mark = 1;
     is_str(take_item(zone, &id, &mark), "one", "the first");
     is_int(mark, 0, "is new");
     is_str(take_item(zone, &other, NULL), "second", "and the next");
