@@ -403,7 +403,16 @@ ngx_spocr_idem_told_handler(ngx_spocr_outbox_ticket_t *ticket)
     ngx_http_set_log_request(c->log, r);
 
     if (ngx_spocr_idem_send(r, ctx) == NGX_ERROR) {
+
+        /*
+         * Whoever was writing may never learn of it: it may have nothing left
+         * to write, or too much under way to try again.
+         */
+
         c->error = 1;
+        ngx_http_finalize_request(r, NGX_ERROR);
+        ngx_http_run_posted_requests(c);
+        return;
     }
 
     /* whoever was writing goes on */
