@@ -12,6 +12,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <stdlib.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include "ngx_spocr_fingerprint.h"
 #include "ngx_spocr_fingerprint_multipart.h"
@@ -51,6 +52,7 @@ ngx_spocr_fingerprint_create(const ngx_spocr_fingerprint_head_t *head)
     fp->parts.ctx = fp->ctx;
 
     if (fp->ctx == NULL || ngx_spocr_fingerprint_head(fp, head) != NGX_OK) {
+        ERR_clear_error();
         ngx_spocr_fingerprint_destroy(fp);
         return NULL;
     }
@@ -226,6 +228,7 @@ ngx_spocr_fingerprint_update(ngx_spocr_fingerprint_t *fp, const u_char *data,
     /* a digest that lacks a piece must not be had */
 
     if (rc != NGX_OK) {
+        ERR_clear_error();
         fp->failed = 1;
     }
 
@@ -243,9 +246,12 @@ ngx_spocr_fingerprint_finish(ngx_spocr_fingerprint_t *fp,
 
     fp->failed = 1;
 
-    if (fp->multipart && ngx_spocr_multipart_finish(&fp->parts) != NGX_OK) {
+    if ((fp->multipart && ngx_spocr_multipart_finish(&fp->parts) != NGX_OK)
+        || EVP_DigestFinal_ex(fp->ctx, digest, NULL) != 1)
+    {
+        ERR_clear_error();
         return NGX_ERROR;
     }
 
-    return EVP_DigestFinal_ex(fp->ctx, digest, NULL) == 1 ? NGX_OK : NGX_ERROR;
+    return NGX_OK;
 }

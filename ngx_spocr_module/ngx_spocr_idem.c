@@ -10,6 +10,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <openssl/err.h>
 #include <openssl/rand.h>
 #include "ngx_spocr_idem.h"
 
@@ -196,6 +197,7 @@ ngx_spocr_idem_claim(ngx_spocr_idem_ctx_t *ctx, ngx_spocr_verdict_t *verdict)
     if (rc != NGX_OK
         || RAND_bytes(ctx->token, NGX_SPOCR_IDEM_TOKEN_LEN) != 1)
     {
+        ERR_clear_error();
         return NGX_HTTP_INTERNAL_SERVER_ERROR;
     }
 

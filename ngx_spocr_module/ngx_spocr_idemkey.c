@@ -8,6 +8,7 @@
 
 #include <ngx_config.h>
 #include <ngx_core.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include "ngx_spocr_idemkey.h"
 #include "ngx_spocr_secret_evp.h"
@@ -158,6 +159,10 @@ ngx_spocr_idemkey_id(const ngx_str_t *uid, const ngx_str_t *key_id,
     rc = NGX_OK;
 
 done:
+
+    if (rc != NGX_OK) {
+        ERR_clear_error();
+    }
 
     EVP_MD_CTX_free(ctx);
 

@@ -10,6 +10,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
 #include "ngx_spocr_record_seal.h"
@@ -40,8 +41,20 @@ static ngx_int_t ngx_spocr_record_seal(const ngx_spocr_secret_t *secret,
 static ngx_int_t ngx_spocr_record_unseal(const ngx_spocr_secret_t *secret,
     const ngx_spocr_record_owner_t *owner, const u_char *data,
     ngx_str_t *text);
+static void ngx_spocr_record_quiet(ngx_int_t rc);
 static ngx_int_t ngx_spocr_record_check(const ngx_spocr_record_owner_t *owner,
     const u_char *data, ngx_str_t *text);
+
+
+/* What libcrypto keeps of a failure would be taken for one of nginx's TLS. */
+
+static void
+ngx_spocr_record_quiet(ngx_int_t rc)
+{
+    if (rc != NGX_OK) {
+        ERR_clear_error();
+    }
+}
 
 
 size_t
@@ -158,6 +171,7 @@ ngx_spocr_record_digest(const ngx_spocr_record_owner_t *owner,
          ? NGX_OK : NGX_ERROR;
 
     EVP_MD_CTX_free(ctx);
+    ngx_spocr_record_quiet(rc);
 
     return rc;
 }
@@ -192,6 +206,8 @@ ngx_spocr_record_cipher(const ngx_spocr_secret_t *secret,
 
     OPENSSL_cleanse(key, sizeof(key));
 
+    ngx_spocr_record_quiet(rc);
+
     if (rc != NGX_OK) {
         EVP_CIPHER_CTX_free(ctx);
         return NULL;
@@ -217,6 +233,7 @@ ngx_spocr_record_seal(const ngx_spocr_secret_t *secret,
     text = nonce + NGX_SPOCR_NONCE_LEN;
 
     if (RAND_bytes(nonce, NGX_SPOCR_NONCE_LEN) != 1) {
+        ngx_spocr_record_quiet(NGX_ERROR);
         return NGX_ERROR;
     }
 
@@ -232,6 +249,7 @@ ngx_spocr_record_seal(const ngx_spocr_secret_t *secret,
          ? NGX_OK : NGX_ERROR;
 
     EVP_CIPHER_CTX_free(ctx);
+    ngx_spocr_record_quiet(rc);
 
     return rc;
 }
@@ -269,6 +287,7 @@ ngx_spocr_record_unseal(const ngx_spocr_secret_t *secret,
     }
 
     EVP_CIPHER_CTX_free(ctx);
+    ngx_spocr_record_quiet(rc);
 
     return rc;
 }

@@ -9,6 +9,7 @@
 #include "ngx_spocr_reqid.h"
 #include "ngx_spocr_headers.h"
 
+#include <openssl/err.h>
 #include <openssl/rand.h>
 
 
@@ -66,6 +67,8 @@ ngx_spocr_reqid_random(ngx_spocr_reqid_source_t *source)
         if (RAND_bytes(source->bytes, sizeof(source->bytes)) != 1) {
 
             /* an id must not fail a request; nginx's generator is seeded */
+
+            ERR_clear_error();
 
             for (i = 0; i < sizeof(source->bytes); i++) {
                 source->bytes[i] = (u_char) ngx_random();

@@ -10,6 +10,7 @@
 #include <ngx_config.h>
 #include <ngx_core.h>
 #include <openssl/core_names.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/params.h>
 #include "ngx_spocr_secret_evp.h"
@@ -27,13 +28,15 @@ ngx_spocr_secret_sha256(void)
     if (md == NULL) {
         md = EVP_MD_fetch(NULL, "SHA256", NULL);
         if (md == NULL) {
+            ERR_clear_error();
             return NULL;
         }
     }
 
     ctx = EVP_MD_CTX_new();
 
-    if (ctx && EVP_DigestInit_ex2(ctx, md, NULL) != 1) {
+    if (ctx == NULL || EVP_DigestInit_ex2(ctx, md, NULL) != 1) {
+        ERR_clear_error();
         EVP_MD_CTX_free(ctx);
         return NULL;
     }
@@ -103,17 +106,24 @@ ngx_spocr_secret_hmac(const u_char secret[NGX_SPOCR_SECRET_LEN],
     if (ctx == NULL
         || EVP_MAC_init(ctx, secret, NGX_SPOCR_SECRET_LEN, NULL) != 1)
     {
-        return NGX_ERROR;
+        goto failed;
     }
 
     for (i = 0; i < n; i++) {
         if ((i && EVP_MAC_update(ctx, (const u_char *) "\n", 1) != 1)
             || EVP_MAC_update(ctx, texts[i].data, texts[i].len) != 1)
         {
-            return NGX_ERROR;
+            goto failed;
         }
     }
 
-    return EVP_MAC_final(ctx, out, &len, NGX_SPOCR_HMAC_LEN) == 1
-           ? NGX_OK : NGX_ERROR;
+    if (EVP_MAC_final(ctx, out, &len, NGX_SPOCR_HMAC_LEN) == 1) {
+        return NGX_OK;
+    }
+
+failed:
+
+    ERR_clear_error();
+
+    return NGX_ERROR;
 }

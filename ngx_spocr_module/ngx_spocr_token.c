@@ -15,6 +15,7 @@
 #include <ngx_core.h>
 #include <sys/random.h>
 #include <openssl/crypto.h>
+#include <openssl/err.h>
 #include <openssl/evp.h>
 #include "ngx_spocr_token.h"
 
@@ -235,6 +236,7 @@ ngx_spocr_digest_create(void)
     if (digest->md == NULL || digest->begun == NULL || digest->ctx == NULL
         || EVP_DigestInit_ex2(digest->begun, digest->md, NULL) != 1)
     {
+        ERR_clear_error();
         ngx_spocr_digest_destroy(digest);
         return NULL;
     }
@@ -265,6 +267,9 @@ ngx_spocr_digest(ngx_spocr_digest_t *digest, const u_char *data, size_t len,
         || EVP_DigestUpdate(digest->ctx, data, len) != 1
         || EVP_DigestFinal_ex(digest->ctx, out, NULL) != 1)
     {
+        /* or nginx finds it in its next TLS connection, and says so */
+
+        ERR_clear_error();
         return NGX_ERROR;
     }
 
