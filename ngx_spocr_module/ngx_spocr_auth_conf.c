@@ -132,6 +132,8 @@ ngx_spocr_auth_redis(ngx_conf_t *cf, ngx_spocr_auth_main_conf_t *amcf)
     amcf->keys = ngx_spocr_keys_create(ngx_spocr_auth_alloc, cf->pool);
 
     if (amcf->keys == NULL || ngx_spocr_keys_finish(amcf->keys) != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0,
+                           "\"spocr_keys redis\": memory is out");
         return NGX_CONF_ERROR;
     }
 

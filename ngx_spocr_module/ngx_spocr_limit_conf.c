@@ -393,14 +393,14 @@ ngx_spocr_limit_register(ngx_conf_t *cf, ngx_spocr_limit_main_conf_t *lmcf,
     p = ngx_snprintf(text, sizeof(text), "%V %M", &spec->name, spec->window);
 
     digest = ngx_spocr_digest_create();
-    if (digest == NULL) {
-        return NGX_CONF_ERROR;
-    }
 
-    rc = ngx_spocr_digest(digest, text, (size_t) (p - text), out);
+    rc = digest ? ngx_spocr_digest(digest, text, (size_t) (p - text), out)
+                : NGX_ERROR;
+
     ngx_spocr_digest_destroy(digest);
 
     if (rc != NGX_OK) {
+        ngx_conf_log_error(NGX_LOG_EMERG, cf, 0, "SHA-256 is not available");
         return NGX_CONF_ERROR;
     }
 
