@@ -35,7 +35,9 @@ sub start ($class, @args) {
         exec $program, @args or die "cannot run $program: $!\n";
     }
 
-    my $self = bless { pid => $pid, dir => $dir }, $class;
+    # a build that counts what runs kills itself, when it has written that
+    my $kill = $ENV{SPOCR_COVERAGE} ? 'USR2' : 'KILL';
+    my $self = bless { pid => $pid, dir => $dir, kill => $kill }, $class;
     my $line = $self->wait_for(sub {
         open my $in, '<', "$dir/out" or return;
         my $l = <$in>;
@@ -220,12 +222,10 @@ sub fed ($w) {
     return $ss =~ /^\S+\s+\S+\s+([1-9]\d*)\s.*\b$inode\b/m;
 }
 
-# ends it; the exit status.  A build that counts what runs kills itself, when
-# it has written its counts.
+# ends it; the exit status
 sub stop ($self, $signal = 'TERM') {
     my $pid = delete $self->{pid} or return;
-    $signal = 'USR2' if $signal eq 'KILL' && $ENV{SPOCR_COVERAGE};
-    kill $signal => $pid;
+    kill $signal eq 'KILL' ? $self->{kill} : $signal, $pid;
     waitpid $pid, 0;
     return $?;
 }
