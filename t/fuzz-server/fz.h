@@ -1,6 +1,6 @@
 /*
  * The whole server under libFuzzer: nginx and the module in one process, with
- * everything outside of it played by this program.  docs/fuzzing-server.md.
+ * everything outside of it played by this program.  docs/fuzzing.md.
  *
  *     main.c      an input is a programme: who says what, and when
  *     net.c       sockets, memory instead of a kernel; event.c: events, time
