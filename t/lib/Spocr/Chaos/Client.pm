@@ -95,10 +95,14 @@ sub _plan ($s) {
 
 sub _begin ($s, $now) {
     while (@{ $s->{due} } && $s->{due}[0]{at} <= $now) {
-        last if keys %{ $s->{conns} } >= $OPEN;
+        my $late = $now - $s->{due}[0]{at};
+        if ($late > $TOO_LATE) {
+            $s->{skipped}++;
+            shift @{ $s->{due} };
+            next;
+        }
+        last if !_room($s);
         my $q = shift @{ $s->{due} };
-        my $late = $now - $q->{at};
-        if ($late > $TOO_LATE) { $s->{skipped}++; next }
         if ($late > $LAG && $now > ($s->{told} // -1) + 0.2) {
             print { $s->{out} } Spocr::Chaos::Lines::encode({
                 e => 'lag', t => sprintf('%.4f', time), t0 =>
@@ -108,6 +112,15 @@ sub _begin ($s, $now) {
         }
         _send($s, $q);
     }
+}
+
+# Whether another request can be sent: a connection that nobody uses goes
+# where there are too many.
+sub _room ($s) {
+    return 1 if keys %{ $s->{conns} } < $OPEN;
+    my ($idle) = map { $_->[0] // () } grep { $_ } @{ $s->{idle} };
+    _drop($s, $idle) if $idle;
+    return $idle;
 }
 
 sub _send ($s, $q) {
