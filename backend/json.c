@@ -107,10 +107,6 @@ be_json_string(const json_t *root, const char *name, size_t max,
                               max);
     }
 
-    if (strlen(json_string_value(v)) != json_string_length(v)) {
-        return be_fault_field(f, name, "%s contains a NUL character", name);
-    }
-
     *out = json_string_value(v);
 
     return 0;
