@@ -225,9 +225,65 @@ test_pending(void)
 }
 
 
+/* Columns so near that a row's numbers touch, numbers with units, and a head
+ * whose second line names what stands below. */
+
+static void
+test_narrow(void)
+{
+    static const char *const  lines[] = {
+        "CORNER SHOP                                INVOICE",
+        "",
+        "Description           Qty Price     Amount",
+        "Wholemeal bread         2 1.50        3.00",
+        "Milk                 6pcs 0.99        5.94",
+        "Cream                   x 1.00        1.00",
+        "",
+        "Total                                 9.94",
+        NULL
+    };
+    static const char *const  deep[] = {
+        "CORNER SHOP                                INVOICE",
+        "",
+        "Item no              Qty      Price     Amount",
+        "Description",
+        "A-100                  2       1.50       3.00",
+        "Wholemeal bread",
+        "A-200                  1       0.99       0.99",
+        "Milk",
+        "",
+        "Total                                     3.99",
+        NULL
+    };
+    static const char  items[] =
+        "[{\"name\":\"line_items\",\"type\":\"array\",\"children\":["
+        "{\"name\":\"description\",\"type\":\"string\"},"
+        "{\"name\":\"qty\",\"type\":\"number\"},"
+        "{\"name\":\"amount\",\"type\":\"number\"}]}]";
+
+    extract(items, lines);
+    ok(rows("line_items") == 3, "three rows");
+    cell("line_items", 0, 0, "Wholemeal bread");
+    cell("line_items", 0, 1, "2");
+    cell("line_items", 0, 2, "3.00");
+    cell("line_items", 1, 1, "6");
+    cell("line_items", 2, 2, "1.00");
+    finish();
+
+    extract(items, deep);
+    ok(rows("line_items") == 2, "two rows");
+    cell("line_items", 0, 0, "Wholemeal bread");
+    cell("line_items", 0, 1, "2");
+    cell("line_items", 0, 2, "3.00");
+    cell("line_items", 1, 0, "Milk");
+    finish();
+}
+
+
 int
 main(void)
 {
+    test_narrow();
     test_own_fields();
     test_forms();
     test_email();
