@@ -54,12 +54,12 @@ my $load = $module eq '' ? '' : "load_module $here/$module;";
 mkdir "$dir/$_" for qw(state tmp bin);
 symlink "$here/conf.d", "$dir/spocr";
 my $conf = slurp('docker/nginx.conf')
-    =~ s{^load_module .*}{$load}mr
     =~ s{include mime.types}{include /etc/nginx/mime.types}r
     =~ s{ /tmp/}{ $dir/tmp/}gr
     =~ s{/var/lib/spocr}{$dir/state}gr
     =~ s{listen 8080}{listen 127.0.0.1:$port[0]}gr
-    =~ s{listen 127.0.0.1:8081}{listen 127.0.0.1:$port[1]}r;
+    =~ s{listen 127.0.0.1:8081}{listen 127.0.0.1:$port[1]}r
+    =~ s{^load_module .*}{$load}mr;
 spew("$dir/nginx.conf", $conf);
 spew("$dir/bin/nginx", "#!/bin/sh\n"
      . "exec $nginx -t -c $dir/nginx.conf -p $dir -e $dir/tmp/error.log\n");

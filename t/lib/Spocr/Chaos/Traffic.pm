@@ -131,7 +131,20 @@ sub _burst ($self, $r, $n, $route, $phase) {
     # all copies carry the key and the method of the first
     $_->{idem} = $all[0]{idem} for @all;
     $_->{method} = $all[0]{method} for @all;
+    push @all, _twin($r, @all[0, 1]) if $r->chance(0.3);
     return @all;
+}
+
+# Another tenant who happens to have the same key for a request like that.
+sub _twin ($r, @of) {
+    my ($kind, $number) = $of[0]{uid} =~ /^(\D+)(\d+)$/;
+    my $uid = $kind . ($number ? $number - 1 : 1);
+
+    return map { +{
+        %$_, n => "$_->{n}.twin", uid => $uid,
+        key => "${uid}_" . (1 + $r->below(2)),
+        body => { %{ $_->{body} }, canary => $uid },
+    } } @of;
 }
 
 sub _idem ($self, $r, $n, $phase) {
