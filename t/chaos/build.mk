@@ -5,3 +5,8 @@
 chaos: build                  ## nodes under faults, 9 minutes; SEED=, SECONDS=
 	$(Q)t/chaos/run $(if $(SEED),--seed $(SEED)) \
 	    $(if $(SECONDS),--seconds $(SECONDS)) $(CHAOS)
+
+.PHONY: chaos-bugs
+
+chaos-bugs: build             ## each planted bug is found, 6 minutes
+	$(Q)t/chaos/plant --control $(if $(SEED),--seed $(SEED))
