@@ -415,6 +415,22 @@ be_http_target(void *data, const char *target, struct MHD_Connection *c)
 }
 
 
+/*
+ * The target is read by be_query_parse(), from its own bytes: the library,
+ * which from 1.0.3 on answers a bad escape with a page of its own, is to
+ * leave it alone.
+ */
+
+static size_t
+be_http_unescape(void *data, struct MHD_Connection *c, char *s)
+{
+    (void) data;
+    (void) c;
+
+    return strlen(s);
+}
+
+
 static enum MHD_Result
 be_http_handler(void *data, struct MHD_Connection *c, const char *url,
     const char *method, const char *version, const char *body, size_t *len,
@@ -512,6 +528,7 @@ be_http_start(const be_http_conf_t *conf)
         MHD_OPTION_CONNECTION_LIMIT, (unsigned) BE_CONNECTIONS,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) BE_IDLE_S,
         MHD_OPTION_URI_LOG_CALLBACK, be_http_target, h,
+        MHD_OPTION_UNESCAPE_CALLBACK, be_http_unescape, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, be_http_completed, h,
         MHD_OPTION_END);
 
