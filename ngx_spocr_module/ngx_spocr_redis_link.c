@@ -150,15 +150,23 @@ ngx_spocr_redis_link_why(ngx_spocr_redis_link_t *link, const char *fmt, ...)
 void
 ngx_spocr_redis_link_fail(ngx_spocr_redis_link_t *link)
 {
-    ngx_msec_t          pause;
-    ngx_uint_t          ready;
-    ngx_spocr_redis_t  *redis;
+    ngx_msec_t                pause;
+    ngx_uint_t                ready;
+    ngx_spocr_redis_t        *redis;
+    ngx_spocr_redis_topic_e   topic;
 
     redis = link->redis;
     ready = (link->state == NGX_SPOCR_REDIS_LINK_READY);
 
     ngx_spocr_redis_link_close(link);
     ngx_spocr_redis_link_why(link, "the connection is lost");
+
+    /* where localhost is ::1 as well, that nobody listens there must not
+     * hide what 127.0.0.1 has said */
+
+    topic = redis->naddrs == 0 ? NGX_SPOCR_REDIS_TOPIC_NAME
+            : link->next % redis->naddrs ? NGX_SPOCR_REDIS_TOPIC_OTHER
+            : NGX_SPOCR_REDIS_TOPIC_LINK;
 
     pause = ngx_spocr_redis_link_pause(link);
     link->state = NGX_SPOCR_REDIS_LINK_WAIT;
@@ -169,8 +177,7 @@ ngx_spocr_redis_link_fail(ngx_spocr_redis_link_t *link)
         ngx_spocr_redis_count(redis, ready ? NGX_SPOCR_REDIS_TOTAL_CLOSED
                                            : NGX_SPOCR_REDIS_TOTAL_FAILED);
 
-        ngx_spocr_redis_say(redis, NGX_LOG_ERR, NGX_SPOCR_REDIS_TOPIC_LINK,
-                            "Redis %V is away: %V",
+        ngx_spocr_redis_say(redis, NGX_LOG_ERR, topic, "Redis %V is away: %V",
                             link->peer_name.len ? &link->peer_name
                                                 : &redis->name,
                             &link->why);

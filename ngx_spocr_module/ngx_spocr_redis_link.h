@@ -288,7 +288,9 @@ typedef enum {
     NGX_SPOCR_REDIS_TOPIC_LINK = 0,
     NGX_SPOCR_REDIS_TOPIC_BACK,
     NGX_SPOCR_REDIS_TOPIC_CALL,
-    NGX_SPOCR_REDIS_TOPIC_NOTICE
+    NGX_SPOCR_REDIS_TOPIC_NOTICE,
+    NGX_SPOCR_REDIS_TOPIC_OTHER,    /* a name's further addresses */
+    NGX_SPOCR_REDIS_TOPIC_NAME      /* a name without any */
 } ngx_spocr_redis_topic_e;
 
 void ngx_spocr_redis_say(ngx_spocr_redis_t *redis, ngx_uint_t level,

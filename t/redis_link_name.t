@@ -128,6 +128,20 @@ names(qw(127.0.0.4 127.0.0.5 127.0.0.1 127.0.0.6));
 $fake = Spocr::FakeRedis->new(port => $port);
 ok well(), 'one of four addresses answers';
 
+# each says why it is not taken, and not only the one that comes first
+$other = Spocr::FakeRedis->new(port => $port, addr => '127.0.0.3');
+$other->lie(HELLO => { close => 1 });
+names(qw(127.0.0.4 127.0.0.3));
+my $two = $t->node;
+$two->start(with('redis.invalid:' . $port->number, $resolver));
+ok wait_for(sub { $two->log =~ /Redis 127\.0\.0\.4:\d+ is away: connect/
+                  && $two->log =~ /Redis 127\.0\.0\.3:\d+ is away: it closed/
+            }, 8), 'two lines for two addresses' or diag $two->log;
+$two->stop;
+$other->stop;
+names(qw(127.0.0.1));
+ok well(), 'the right one again';
+
 # -- a name server that is silent --
 
 unlink $zone;
@@ -161,5 +175,5 @@ ok wait_for(sub { questions() > $before }), 'a question is open';
 ok $t->reload, 'a reload';
 $fake->honest;
 
-$_->check for $alone;
+$_->check for $alone, $two;
 $t->done;
