@@ -40,7 +40,8 @@ use Time::HiRes qw(time);
 use Spocr::Chaos::Lines;
 use Spocr::Chaos::Traffic;
 
-my $OPEN = 400;                 # connections at a time
+my $OPEN = 400;                 # connections at a time ...
+my $IDLE = 40;                  # and of these, kept for each node
 my $PATIENCE = 20;              # seconds, for an answer
 my $LAG = 0.25;                 # later than that is worth a line
 my $TOO_LATE = 2;               # ... and than that is not sent at all
@@ -96,13 +97,9 @@ sub _plan ($s) {
 sub _begin ($s, $now) {
     while (@{ $s->{due} } && $s->{due}[0]{at} <= $now) {
         my $late = $now - $s->{due}[0]{at};
-        if ($late > $TOO_LATE) {
-            $s->{skipped}++;
-            shift @{ $s->{due} };
-            next;
-        }
-        last if !_room($s);
+        last if keys %{ $s->{conns} } >= $OPEN && $late <= $TOO_LATE;
         my $q = shift @{ $s->{due} };
+        if ($late > $TOO_LATE) { $s->{skipped}++; next }
         if ($late > $LAG && $now > ($s->{told} // -1) + 0.2) {
             print { $s->{out} } Spocr::Chaos::Lines::encode({
                 e => 'lag', t => sprintf('%.4f', time), t0 =>
@@ -112,15 +109,6 @@ sub _begin ($s, $now) {
         }
         _send($s, $q);
     }
-}
-
-# Whether another request can be sent: a connection that nobody uses goes
-# where there are too many.
-sub _room ($s) {
-    return 1 if keys %{ $s->{conns} } < $OPEN;
-    my ($idle) = map { $_->[0] // () } grep { $_ } @{ $s->{idle} };
-    _drop($s, $idle) if $idle;
-    return $idle;
 }
 
 sub _send ($s, $q) {
@@ -262,8 +250,9 @@ sub _read ($s, $c) {
         $close = 1;
     }
     _done($s, $q, $c, 'ok', $a);
-    return _drop($s, $c) if $close;
-    push @{ $s->{idle}[$c->{node}] }, $c;
+    my $idle = $s->{idle}[$c->{node}] //= [];
+    return _drop($s, $c) if $close || @$idle >= $IDLE;
+    push @$idle, $c;
 }
 
 # {st, head, body}; or nothing yet; or "garbage".

@@ -328,8 +328,8 @@ sub lock_holder_killed ($self, $i, $seconds) {
     return ($found, $steps);
 }
 
-# Requests that are refused by the zone; few of them, for a worker that goes step
-# by step has always some to do, and is not to wait for a processor.
+# Requests that are refused by the zone; few of them, for a worker that goes
+# step by step has always some to do, and is not to wait for a processor.
 sub _hammer ($self, $i, $until) {
     my $pid = fork // die "fork: $!\n";
     return $pid if $pid;
