@@ -416,9 +416,9 @@ be_http_target(void *data, const char *target, struct MHD_Connection *c)
 
 
 /*
- * The target is read by be_query_parse(), from its own bytes: the library,
- * which from 1.0.3 on answers a bad escape with a page of its own, is to
- * leave it alone.
+ * The target is read by be_route() and be_query_parse(), from its own bytes:
+ * the library, which answers a bad escape with a page of its own in 1.0.10,
+ * is to leave it alone.
  */
 
 static size_t
