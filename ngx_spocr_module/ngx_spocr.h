@@ -101,6 +101,8 @@ typedef struct {
                                                 * was asked */
     const char                   *step_name;   /* that refused, for the log */
     ngx_uint_t                    uri_changes; /* left when broken was set */
+    void                        (*finalize)(ngx_http_request_t *r,
+                                      ngx_int_t rc);  /* the upstream's own */
     unsigned                      covered:1;   /* an id was promised, also
                                                 * if a redirect leads away */
     unsigned                      gated:1;     /* the steps were begun */

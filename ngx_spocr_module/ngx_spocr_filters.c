@@ -15,6 +15,9 @@
 
 
 static ngx_int_t ngx_spocr_header_filter(ngx_http_request_t *r);
+static void ngx_spocr_watch_upstream(ngx_http_request_t *r,
+    ngx_spocr_ctx_t *ctx);
+static void ngx_spocr_upstream_finalize(ngx_http_request_t *r, ngx_int_t rc);
 static ngx_int_t ngx_spocr_send_header(ngx_http_request_t *r);
 static ngx_int_t ngx_spocr_answer_headers(ngx_http_request_t *r,
     ngx_spocr_loc_conf_t *slcf, ngx_spocr_ctx_t *ctx);
@@ -87,10 +90,58 @@ ngx_spocr_header_filter(ngx_http_request_t *r)
     /* the answer to a claimed request waits until Redis knows of it (C-29) */
 
     if (ctx->idem && ngx_spocr_idem_header(r, ctx->idem, 0) == NGX_AGAIN) {
+        ngx_spocr_watch_upstream(r, ctx);
         return NGX_OK;
     }
 
     return ngx_spocr_send_header(r);
+}
+
+
+/*
+ * An answer whose chunks cannot be read, or for which there is no memory, ends
+ * without a word to the filters: the connection would be closed, and what is
+ * kept back with it.  So the upstream's end is watched.
+ */
+
+static void
+ngx_spocr_watch_upstream(ngx_http_request_t *r, ngx_spocr_ctx_t *ctx)
+{
+    ngx_http_upstream_t  *u;
+
+    u = r->upstream;
+
+    if (u == NULL || u->cleanup == NULL || u->finalize_request == NULL
+        || u->finalize_request == ngx_spocr_upstream_finalize)
+    {
+        return;
+    }
+
+    ctx->finalize = u->finalize_request;
+    u->finalize_request = ngx_spocr_upstream_finalize;
+}
+
+
+static void
+ngx_spocr_upstream_finalize(ngx_http_request_t *r, ngx_int_t rc)
+{
+    ngx_spocr_ctx_t  *ctx;
+
+    ctx = ngx_spocr_ctx(r, 0);
+
+    if (ctx == NULL || ctx->finalize == NULL) {
+        return;
+    }
+
+    ctx->finalize(r, rc);
+
+    /* as nginx does where it knows that an answer was cut */
+
+    if (rc == NGX_ERROR && ctx->idem
+        && ctx->idem->state == NGX_SPOCR_IDEM_CAPTURE)
+    {
+        (void) ngx_http_send_special(r, NGX_HTTP_FLUSH);
+    }
 }
 
 

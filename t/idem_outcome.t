@@ -124,6 +124,8 @@ my %unknown = (
     'garbage' => 'garbage=1',
     'half an answer' => 'truncate=1',
     'half an answer in chunks' => 'truncate=1&chunked=1&size=50000',
+    'garbage for a chunk' => 'raw=HTTP/1.1 200 OK%0D%0A'
+        . 'Transfer-Encoding: chunked%0D%0A%0D%0A5%0D%0Ahello%0D%0Azz%0D%0A',
     'an answer that ends with the connection' => 'close=1',
 );
 for my $path ('/x', '/unbuffered') {
