@@ -411,6 +411,11 @@ my @cases = (
         fault($d, 'reload', 50, 51);
         push @{ $d->{history} }, { %{ answer('gone', 50) }, res => 'closed' };
     },
+    'no answer (cut), and no fault' => sub ($d) {   # what is claimed is whole
+        fault($d, 'back-mid', 50, 51);
+        push @{ $d->{history} }, { %{ answer(idem('cut', 50, 'cut')) },
+                                   res => 'cut' };
+    },
     'no answer (timeout), and no fault' => sub ($d) {
         push @{ $d->{history} }, { %{ answer('gone', 50) }, res => 'timeout' };
     },

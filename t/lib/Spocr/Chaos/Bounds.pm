@@ -7,6 +7,8 @@
 #           500 502 503 504     errors of the gateway
 #           unknown             409 idempotency_outcome_unknown
 #           lost                no answer, or half of one: closed, reset, cut
+#           broken              the same, where a backend's answer is passed on
+#                               as it comes: not claimed, or too large to store
 #           reuse               the same, where the connection was used before
 #           refused timeout
 #         A 503 is never right where a limit is counted locally and nothing is
@@ -28,7 +30,7 @@ use v5.36;
 our $GRACE = 5;
 
 my @redis = (may => [qw(503 unknown)], redis => 1);
-my @back = (may => [qw(502 504 unknown lost)]);
+my @back = (may => [qw(502 504 unknown broken)]);
 
 my $upstream = qr/upstream/;
 
@@ -58,10 +60,10 @@ my %of = (
                                 unknown)], redis => 1,
                      log => [qr/Too many open files|worker_connections/] },
     clock => { may => [], clock => 1 },
-    netcut => { may => [qw(502 503 504 unknown lost)], redis => 1 },
+    netcut => { may => [qw(502 503 504 unknown broken)], redis => 1 },
 
     # not a fault: this machine did not get to it in time
-    lag => { may => [qw(503 504 unknown timeout)], redis => 1 },
+    lag => { may => [qw(503 504 unknown timeout reuse)], redis => 1 },
 );
 
 sub of ($name) { $of{$name} // die "no bounds of $name\n" }

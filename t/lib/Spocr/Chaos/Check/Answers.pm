@@ -67,7 +67,10 @@ sub _lost ($self, $h) {
     $c->figure("no answer: $res");
     return if $res eq 'abort';
     my @as = $res =~ /^(?:closed|reset|cut)$/
-             ? ('lost', $h->{reuse} && $res ne 'cut' ? 'reuse' : ())
+             ? ('lost', $h->{reuse} && $res ne 'cut' ? 'reuse' : (),
+                $h->{route} =~ /^(?:count|plain|open)$/
+                || ($h->{act} // '') =~ /size=1400000|huge/
+                ? 'broken' : ())
              : $res;
     return if $c->excused(@$h{qw(t0 t1)}, @as);
 
