@@ -16,8 +16,8 @@ is system('t/chaos/plant --apply'), 0, 'each fits the sources';
 my $stale = "t/chaos/bugs/stale-$$";
 END { unlink $stale if $stale }
 open my $out, '>', $stale or die "cannot write $stale: $!\n";
-print {$out} "wrong: -\nrun: -\nfinds: -\nfile: spocr.lua\n<<<<\nnowhere\n====\n"
-             . "anywhere\n>>>>\n";
+print {$out} "wrong: -\nrun: -\nfinds: -\nfile: spocr.lua\n<<<<\nnowhere\n"
+             . "====\nanywhere\n>>>>\n";
 close $out;
 my $said = `t/chaos/plant --apply stale-$$ 2>&1`;
 isnt $?, 0, 'one that does not is refused';

@@ -134,7 +134,7 @@ is_error $r[-1], 429, 'rate_limited', 'beside: the old limit goes on';
 %sent = sent($t->get('/x', key => $blue));
 is $sent{'x-uid'}, 'u_blue', 'beside: the backend is told as before';
 
-ok $t->wait_log(qr/^\{"uid":"","key_id":"","status":"429","auth":"","limit":""/m,
+ok $t->wait_log(qr/^\{"uid":"","key_id":"","status":"429","auth":"","limit":"/m,
                 'compare.log'), 'beside: what limit_req refused';
 like $t->log('compare.log'),
     qr/^\{"uid":"u_acme","key_id":"key_\w+","status":"200","auth":"OK",
