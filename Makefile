@@ -97,7 +97,16 @@ $(MODULE): config config.make Makefile tools/build-module tools/embed \
 	$(SAY) MODULE $@
 	$(Q)tools/build-module
 
-$(B)/nginx/ngx_auto_config.h: config config.make tools/build-module
+# A tree that is configured for something else (another compiler, a file more)
+# is configured again before anything is compiled with its headers.
+ifneq ($(wildcard $(B)/nginx/signature),)
+NGX_STALE := $(shell CC='$(CC)' CFLAGS='$(CFLAGS)' LDFLAGS='$(LDFLAGS)' \
+               NGX_SRC='$(NGX_SRC)' tools/build-module --stale 2>/dev/null && \
+               echo nginx-stale)
+.PHONY: nginx-stale
+endif
+
+$(B)/nginx/ngx_auto_config.h: config config.make tools/build-module $(NGX_STALE)
 	$(SAY) CONF $(B)/nginx
 	$(Q)tools/build-module --configure
 

@@ -87,6 +87,17 @@ is system('cc', '-Wall', '-Werror', "-I$copy/build/nginx", "$dir/print.c",
 is system("$dir/print | cmp - '$copy/ngx_spocr_module/spocr.lua'"), 0,
     'and says what spocr.lua says';
 
+# a tree that is configured for another list of files is configured before
+# anything is compiled with its headers
+open my $new, '>', "$copy/ngx_spocr_module/ngx_spocr_new.h" or die $!;
+print {$new} "/* one more */\n";
+close $new;
+($exit, $out) = make('-j4', '-n', 'build', 'build/layer0/ngx_spocr_id.o');
+like $out, qr/build-module --configure/, 'one file more: it configures, first';
+($exit, $out) = make('-j4', 'build', 'build/layer0/ngx_spocr_id.o');
+is $exit, 0, 'and builds, with several jobs' or diag $out;
+is((make('-q', 'build'))[0], 0, 'once');
+
 # a mistake is shown as the compiler says it
 open my $c, '>>', "$copy/ngx_spocr_module/ngx_spocr_id.c" or die $!;
 print {$c} "int ngx_spocr_mistake(void) { return nonsense; }\n";
