@@ -8,7 +8,8 @@
 #           unknown             409 idempotency_outcome_unknown
 #           lost                no answer, or half of one: closed, reset, cut
 #           broken              the same, where a backend's answer is passed on
-#                               as it comes: not claimed, or too large to store
+#                               as it comes: not claimed, too large to store, or
+#                               of an outcome that is unknown in any case
 #           reuse               the same, where the connection was used before
 #           refused timeout
 #         A 503 is never right where a limit is counted locally and nothing is

@@ -69,7 +69,8 @@ sub _lost ($self, $h) {
     my @as = $res =~ /^(?:closed|reset|cut)$/
              ? ('lost', $h->{reuse} && $res ne 'cut' ? 'reuse' : (),
                 $h->{route} =~ /^(?:count|plain|open)$/
-                || ($h->{act} // '') =~ /size=1400000|huge/
+                || ($h->{act} // '') =~
+                   /size=1400000|huge|status=50[14]|how=close/
                 ? 'broken' : ())
              : $res;
     return if $c->excused(@$h{qw(t0 t1)}, @as);
