@@ -30,7 +30,7 @@ plan skip_all => "another build of nginx than the recorded one: bare takes "
 for my $name (Bench::Instructions::names()) {
     next if $name eq 'bare';
 
-    my $less = $name =~ /^(?:allowed|redis)$/ ? 'bare' : undef;
+    my $less = Bench::Instructions::base($name);
     my ($now, $then) = map { $_->{$name} - ($less ? $_->{$less} : 0) }
                        $counts, $recorded;
 

@@ -1,10 +1,11 @@
 # Instructions per request, by callgrind: a number that a busy machine does
-# not touch.  nginx runs in one process, and the totals of two runs, one of
-# them with more requests, are subtracted; what starting takes falls out.
+# not touch.  nginx runs in one process; callgrind writes down what it has
+# counted, and begins again at zero, before and after the requests that count.
 #
 #   my $counts = Bench::Instructions::measure(256);
 #   $counts->{bare}, ->{allowed}, ->{limited}, ->{missing}, ->{unknown},
 #   $counts->{redis}: allowed, with limits in Redis
+#   $counts->{first}, ->{replay}: likewise, POST with an Idempotency-Key
 #
 # valgrind shows programs a processor of its own making, the same on every
 # machine with AVX2, and one without SHA instructions: OpenSSL computes
@@ -17,6 +18,7 @@
 package Bench::Instructions;
 
 use v5.36;
+use List::Util qw(uniq);
 use Bench::Site;
 use Time::HiRes qw(sleep);
 
@@ -36,67 +38,86 @@ my %requests = (
                  status => 403 },
     redis   => { of => 'limits', target => '/',      key => 'key',
                  status => 200 },
+    first   => { of => 'idem',   target => '/',      key => 'key',
+                 status => 200, repeated => 'first' },
+    replay  => { of => 'idem',   target => '/',      key => 'key',
+                 status => 200, repeated => 'replay' },
 );
 
-sub names { qw(bare allowed limited missing unknown redis) }
+sub names { qw(bare allowed limited missing unknown redis first replay) }
 
 sub title ($name) {
     my $status = $requests{$name}{status};
-    return $name eq 'bare' ? 'bare'
-         : $name eq 'redis' ? "module $status, allowed by Redis"
-         : "module $status, $name";
+    my %titles = (bare => 'bare',
+                  redis => "module $status, allowed by Redis",
+                  first => "module $status, POST with an Idempotency-Key",
+                  replay => "module $status, its replay");
+    return $titles{$name} // "module $status, $name";
 }
 
-# One server, all its kinds of requests warmed up; then the same again with n
-# more of one kind, for each kind.  n should be a multiple of 64: of the keys,
-# and of the sixteen requests of which the module times one.
+# What of a request is bare nginx's as well: those that reach the backend.
+sub base ($name) { $name =~ /^(?:allowed|redis|first)$/ ? 'bare' : undef }
+
+# One server after the other, all its kinds of requests warmed up; then n of
+# each kind.  n should be a multiple of 64: of the keys, and of the sixteen
+# requests of which the module times one.
 sub measure ($n, $out = undef) {
     my $site = Bench::Site->new(keys => $warm, uids => 8, zone => '1m',
                                 single => 1);
-    my (%base, %counts);
+    my %counts;
 
     $site->start('backend');
-    for my $name (names()) {
-        my $of = $requests{$name}{of};
-        $base{$of} //= _count($site, $of, undef, 0, undef);
-        my $file = $out && "$out/callgrind.$name";
-        $counts{$name} = (_count($site, $of, $name, $n, $file) - $base{$of})
-                         / $n;
+    for my $of (uniq map { $requests{$_}{of} } names()) {
+        my @kinds = grep { $requests{$_}{of} eq $of } names();
+        my $file = ($out // $site->dir) . "/callgrind.$of";
+        my $pid = $site->start(
+            $of, 'valgrind', '--tool=callgrind', '--quiet',
+            '--toggle-collect=ngx_process_events_and_timers',
+            "--callgrind-out-file=$file");
+        my $fh = $site->connect($of) or die "cannot connect: $!\n";
+
+        _ask($fh, $_, $warm) for @kinds;
+        _dump($pid, $file);
+        for my $name (@kinds) {
+            _ask($fh, $name, $n);
+            $counts{$name} = _dump($pid, $file) / $n;
+        }
+        close $fh;
+        $site->stop($of);
     }
     $site->stop;
     return \%counts;
 }
 
-sub _count ($site, $of, $more, $n, $out) {
-    $out //= $site->dir . '/callgrind.out';
-    unlink $out;
-
-    $site->start($of, 'valgrind', '--tool=callgrind', '--quiet',
-                 '--toggle-collect=ngx_process_events_and_timers',
-                 "--callgrind-out-file=$out");
-    my $fh = $site->connect($of) or die "cannot connect: $!\n";
-    my @kinds = grep { $requests{$_}{of} eq $of } names();
-    _ask($fh, $_, $warm) for @kinds;
-    _ask($fh, $more, $n) if $n;
+# What was counted since the last time.
+sub _dump ($pid, $file) {
+    state %dumps;
     sleep 0.1;                          # it waits for events again
-    $site->stop($of);
-    close $fh;
-
-    my ($total) = Bench::Site::slurp($out) =~ /^(?:summary|totals): (\d+)/m
+    system("callgrind_control -d $pid >/dev/null 2>&1") == 0
+        or die "callgrind_control failed\n";
+    my $path = "$file." . ++$dumps{$file};
+    my ($total) = Bench::Site::slurp($path) =~ /^(?:summary|totals): (\d+)/m
         or die "callgrind wrote no total\n";
     return $total;
 }
 
 sub _ask ($fh, $name, $n) {
-    my ($target, $key, $status) = @{ $requests{$name} }{qw(target key status)};
+    state $count = 0;
+    my ($target, $key, $status, $repeated) =
+        @{ $requests{$name} }{qw(target key status repeated)};
 
     for my $i (0 .. $n - 1) {
-        my $text = "GET $target HTTP/1.1\r\nHost: localhost\r\n"
+        my $text = ($repeated ? 'POST' : 'GET')
+                   . " $target HTTP/1.1\r\nHost: localhost\r\n"
                    . "Accept: application/json\r\n";
+        $text .= 'Idempotency-Key: ' . ($repeated eq 'first'
+                     ? sprintf('first-%08d', ++$count)
+                     : sprintf('replay-%07d', $i % $warm))
+                 . "\r\nContent-Length: 1024\r\n" if $repeated;
         $text .= 'Authorization: Bearer '
                  . Bench::Site->key_text($key . ' ' . $i % $warm) . "\r\n"
             if $key;
-        syswrite $fh, "$text\r\n";
+        syswrite $fh, "$text\r\n" . ($repeated ? 'x' x 1024 : '');
         my $got = _answer($fh);
 
         # the limit lets the first requests pass
@@ -131,7 +152,7 @@ sub recorded ($version, $file = 'bench/instructions') {
                  split /\n/, Bench::Site::slurp($file) or return;
     my (undef, @figures) = split ' ', $line;
     my %recorded;
-    @recorded{names()} = @figures;
+    @recorded{(names())[0 .. $#figures]} = @figures;
     return \%recorded;
 }
 

@@ -108,7 +108,7 @@ sub idempotency (%o) {
                           options => "$body$options")
     } ['bare', 'bare', ''], ['bare again', 'bare', ''],
       ['limits in Redis', 'limits', ''],
-      ['idempotency on, no key sent', 'idem', ''],
+      ['idempotency on, no key', 'idem', ''],
       ['first', 'idem', '@first=PREFIX'],
       ['replay', 'idem', "\@replay=r$$-/1000"];
 
