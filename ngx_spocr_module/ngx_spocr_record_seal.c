@@ -184,12 +184,11 @@ ngx_spocr_record_cipher(const ngx_spocr_secret_t *secret,
     const ngx_spocr_record_owner_t *owner, const u_char *nonce, int encrypt)
 {
     int                n;
-    u_char             key[NGX_SPOCR_HMAC_LEN], bound[1 + NGX_SPOCR_OWNER_LEN];
+    u_char             bound[1 + NGX_SPOCR_OWNER_LEN];
     u_char            *p;
     ngx_int_t          rc;
     EVP_CIPHER_CTX    *ctx;
     const EVP_CIPHER  *cipher;
-    static ngx_str_t   label = ngx_string("spocr record 1");
 
     bound[0] = NGX_SPOCR_RECORD_SEALED;
     p = ngx_cpymem(bound + 1, owner->id, NGX_SPOCR_IDEMKEY_ID_LEN);
@@ -199,12 +198,10 @@ ngx_spocr_record_cipher(const ngx_spocr_secret_t *secret,
     ctx = EVP_CIPHER_CTX_new();
 
     rc = (cipher != NULL && ctx != NULL
-          && ngx_spocr_secret_hmac(secret->secret, &label, 1, key) == NGX_OK
-          && EVP_CipherInit_ex2(ctx, cipher, key, nonce, encrypt, NULL) == 1
+          && EVP_CipherInit_ex2(ctx, cipher, secret->record, nonce, encrypt,
+                                NULL) == 1
           && EVP_CipherUpdate(ctx, NULL, &n, bound, sizeof(bound)) == 1)
          ? NGX_OK : NGX_ERROR;
-
-    OPENSSL_cleanse(key, sizeof(key));
 
     ngx_spocr_record_quiet(rc);
 

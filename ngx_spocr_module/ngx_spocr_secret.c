@@ -85,6 +85,7 @@ ngx_spocr_secret_add(ngx_spocr_secrets_t *secrets, const u_char *text,
     ngx_uint_t           i;
     ngx_spocr_secret_t  *secret;
     static ngx_str_t     label = ngx_string("spocr secret id");
+    static ngx_str_t     sealing = ngx_string("spocr record 1");
 
     if (secrets->n == NGX_SPOCR_SECRETS_MAX) {
         return "there are more than 8 secrets";
@@ -96,7 +97,10 @@ ngx_spocr_secret_add(ngx_spocr_secrets_t *secrets, const u_char *text,
         return "a secret is 64 hexadecimal digits";
     }
 
-    if (ngx_spocr_secret_hmac(secret->secret, &label, 1, mac) != NGX_OK) {
+    if (ngx_spocr_secret_hmac(secret->secret, &label, 1, mac) != NGX_OK
+        || ngx_spocr_secret_hmac(secret->secret, &sealing, 1, secret->record)
+           != NGX_OK)
+    {
         return "OpenSSL has no HMAC-SHA256";
     }
 

@@ -23,6 +23,8 @@
 
 typedef struct {
     u_char                secret[NGX_SPOCR_SECRET_LEN];
+    u_char                record[NGX_SPOCR_SECRET_LEN];  /* what seals records,
+                                                          * made of it */
     u_char                id[NGX_SPOCR_SECRET_ID_LEN];   /* tells nothing of
                                                           * the secret */
 } ngx_spocr_secret_t;
