@@ -95,7 +95,8 @@ sub _ratio_table ($d) {
 sub _peers ($d) { _ratio_table($d) }
 
 sub summary ($part, $d) {
-    my %of = map { $_->{name} => $_ } $d->{rows}->@*;
+    my %of = map { $_->{name} => $_ } grep { defined $_->{name} }
+             ($d->{rows} // [])->@*;
     my $ratio = sub ($name) {
         $of{$name} ? sprintf '%.2f', $of{$name}{ratio} : '';
     };
