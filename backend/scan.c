@@ -50,6 +50,21 @@ be_currency(const char *s, int from, int to, int at, int before)
 }
 
 
+/* " 234 567,89": groups behind blanks are an amount's where decimals end
+ * them; else they may as well be the next column's. */
+
+static int
+be_blank_groups(const char *s, int p, int to)
+{
+    while (p < to && s[p] == ' ' && be_digits(s, p + 1, to) == 3) {
+        p += 4;
+    }
+
+    return p < to && (s[p] == ',' || s[p] == '.')
+           && be_digits(s, p + 1, to) == 2;
+}
+
+
 /*
  * Digits with separators: "1,234.56", "33 535,20", "1.234", "7,855", "100".
  * Returns the end, and the value and decimals by what the last separator is.
@@ -78,8 +93,7 @@ be_amount(const char *s, int at, int to, be_hit_t *h)
 
         } else if (s[p] == ' ' && be_digits(s, p + 1, to) == 3
                    && (groups || p - at <= 3) && last != ',' && last != '.'
-                   && p + 4 < to && (s[p + 4] == ',' || s[p + 4] == '.')
-                   && be_digits(s, p + 5, to) == 2)
+                   && be_blank_groups(s, p, to))
         {
             n = 3;
             i = p + 1;

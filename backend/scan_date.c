@@ -3,7 +3,8 @@
  * Invariant: a hit is a day of the calendar, at the boundary of a word.
  */
 
-#include <strings.h>
+#include <ctype.h>
+#include <string.h>
 
 #include "scan.h"
 #include "scan_chars.h"
@@ -13,13 +14,58 @@ static const struct {
     const char  *name;
     int          month;
 } be_months[] = {
-    { "jan", 1 }, { "j\xC3\xA4n", 1 }, { "feb", 2 }, { "f\xC3\xA9v", 2 },
-    { "fev", 2 }, { "mar", 3 }, { "m\xC3\xA4r", 3 }, { "apr", 4 },
-    { "avr", 4 }, { "may", 5 }, { "mai", 5 }, { "jun", 6 }, { "juin", 6 },
-    { "jul", 7 }, { "juil", 7 }, { "aug", 8 }, { "ao\xC3\xBB", 8 },
-    { "aou", 8 }, { "sep", 9 }, { "oct", 10 }, { "okt", 10 }, { "nov", 11 },
-    { "dec", 12 }, { "dez", 12 }, { "d\xC3\xA9" "c", 12 }, { "mrz", 3 }
+    { "january", 1 }, { "januar", 1 }, { "januari", 1 }, { "janvier", 1 },
+    { "janeiro", 1 }, { "j\xC3\xA4nner", 1 }, { "february", 2 },
+    { "februar", 2 }, { "f\xC3\xA9vrier", 2 }, { "fevrier", 2 },
+    { "fevereiro", 2 }, { "march", 3 }, { "m\xC3\xA4rz", 3 }, { "mrz", 3 },
+    { "mars", 3 }, { "marzo", 3 }, { "mar\xC3\xA7o", 3 }, { "maret", 3 },
+    { "april", 4 }, { "avril", 4 }, { "may", 5 }, { "mai", 5 }, { "mayo", 5 },
+    { "maio", 5 }, { "june", 6 }, { "juni", 6 }, { "juin", 6 },
+    { "junio", 6 }, { "junho", 6 }, { "july", 7 }, { "juli", 7 },
+    { "juillet", 7 }, { "julio", 7 }, { "julho", 7 }, { "august", 8 },
+    { "augustus", 8 }, { "ao\xC3\xBBt", 8 }, { "aout", 8 },
+    { "september", 9 }, { "septembre", 9 }, { "setembro", 9 },
+    { "october", 10 }, { "oktober", 10 }, { "octobre", 10 },
+    { "november", 11 }, { "novembre", 11 }, { "december", 12 },
+    { "dezember", 12 }, { "d\xC3\xA9" "cembre", 12 }, { "decembre", 12 }
 };
+
+
+static int
+be_same_letter(char a, char b)
+{
+    return tolower((unsigned char) a) == (unsigned char) b;
+}
+
+
+/* Whether a word of n bytes is a month's name, or its beginning; in a long
+ * word a letter may be another, and in a longer one two ("rn" for "m"). */
+
+static int
+be_month_is(const char *s, int n, const char *name)
+{
+    int  i = 0, j = 0, len = (int) strlen(name), wrong = n < 8 ? 1 : 2;
+
+    while (i < n && i < len && be_same_letter(s[i], name[i])) {
+        i++;
+    }
+
+    if (i == n) {
+        return 1;
+    }
+
+    if (i < 3 || n < 6) {
+        return 0;
+    }
+
+    while (j < n - i && j < len - i
+           && be_same_letter(s[n - 1 - j], name[len - 1 - j]))
+    {
+        j++;
+    }
+
+    return n - i - j <= wrong && len - i - j <= wrong;
+}
 
 
 /* A word that names a month: its length, or 0. */
@@ -28,7 +74,7 @@ static int
 be_month(const char *s, int at, int to, int *month)
 {
     int     n = 0;
-    size_t  i, len;
+    size_t  i;
 
     while (be_alpha(s, at + n, to)
            || (at + n < to && ((unsigned char) s[at + n] & 0xC0) == 0x80))
@@ -41,18 +87,13 @@ be_month(const char *s, int at, int to, int *month)
     }
 
     for (i = 0; i < sizeof(be_months) / sizeof(be_months[0]); i++) {
-        len = strlen(be_months[i].name);
-
-        if ((size_t) n >= len
-            && strncasecmp(s + at, be_months[i].name, len) == 0)
-        {
+        if (be_month_is(s + at, n, be_months[i].name)) {
             *month = be_months[i].month;
+            return n;
         }
     }
 
-    /* "juin" and "juil" both begin like "jun" does not */
-
-    return *month ? n : 0;
+    return 0;
 }
 
 
