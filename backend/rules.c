@@ -209,6 +209,7 @@ be_kind_guess(const be_field_t *fd, const char *words)
         const char  *word;
         be_kind_e    kind;
     } hints[] = {
+        { " cost centre ", BE_K_TEXT }, { " cost center ", BE_K_TEXT },
         { " date ", BE_K_DATE }, { " time ", BE_K_TIME },
         { " amount ", BE_K_MONEY }, { " price ", BE_K_MONEY },
         { " fee ", BE_K_MONEY }, { " total ", BE_K_MONEY },

@@ -25,6 +25,7 @@ test_own_fields(void)
         "Arrival time:            14:25",
         "Inspection date:         3 May 2026",
         "Emergency phone:         +44 1632 960 011",
+        "Cost centre: Paint shop",
         "",
         "Description                 Qty    Unit price     Amount",
         "Hammer                        2         10.00      20.00",
@@ -38,6 +39,7 @@ test_own_fields(void)
             "{\"name\":\"handling_fee\",\"type\":\"number\"},"
             STRING("arrival_time", "") "," STRING("inspection_date", "") ","
             STRING("emergency_phone", "") ","
+            STRING("costCentre", "") ","
             STRING("nothing_such", "Of 'x' and an \\\"open quote") "]",
             lines);
     field("projectCode", "CC-4410");
@@ -48,6 +50,7 @@ test_own_fields(void)
     field("arrival_time", "14:25");
     field("inspection_date", "3 May 2026");
     field("emergency_phone", "+44 1632 960 011");
+    field("costCentre", "Paint shop");
     field("nothing_such", "");
     finish();
 }
