@@ -78,19 +78,18 @@ be_label_before(const be_rules_t *r, int row, int from, int to)
 static int
 be_label_good(const be_rules_t *r, int row, int from, int to)
 {
-    int              i, words = 1, letters;
+    int              i, words = 1, letters, chars = 0;
     const be_row_t  *w = &r->l.rows[row];
 
     letters = be_letters(w->text, from, to);
 
-    if (to - from < 2 || to - from > BE_LABEL_BYTES || letters < 2
-        || letters * 2 < to - from)
-    {
+    if (to - from > BE_LABEL_BYTES || letters < 2) {
         return 0;
     }
 
     for (i = from; i < to; i++) {
         words += w->text[i] == ' ';
+        chars += ((unsigned char) w->text[i] & 0xC0) != 0x80;
 
         if (w->token[i] >= 0
             && (double) r->page->tokens[w->token[i]].confidence < BE_READABLE)
@@ -99,7 +98,7 @@ be_label_good(const be_rules_t *r, int row, int from, int to)
         }
     }
 
-    return words <= BE_LABEL_WORDS;
+    return words <= BE_LABEL_WORDS && letters * 2 >= chars;
 }
 
 

@@ -66,6 +66,8 @@ test_names(void)
     name("Stra\xC3\x9F" "e", "strasse");
     name("K\xC3\xA4UFER", "kaeufer");
     name("\xC3\x89mis le", "emis_le");
+    name("H\xC3\xB6he \xC3\x97 Fl\xC3\xBCgel", "hoehe_fluegel");
+    name("\xC3\x96l \xC3\xBE", "oel_t");
     name("Customer's ref", "customers_ref");
     name("\xEF\xBC\xB4\xEF\xBC\xA5\xEF\xBC\xAC", "tel");
     name("\xE5\x90\x88\xE8\xA8\x88", "");
@@ -160,12 +162,52 @@ test_fields(void)
 }
 
 
+/* Labels without a letter of the alphabet have the name of what they mean. */
+
+static void
+test_japanese(void)
+{
+    int           i;
+    be_schema_t   s = { 0 };
+    be_result_t  *r = NULL;
+    static const char *const  lines[] = {
+        "\xE5\x90\x88\xE8\xA8\x88\xEF\xBC\x9A 1,200",
+        "\xE9\x9B\xBB\xE8\xA9\xB1\xEF\xBC\x9A 03-1234-5678",
+        "Ship: MS Aurora Port: Oslo",
+        "field_bboxes: 7", "See: http://a.example/", "14:25 12:30",
+        "- (Hold) : 4 west", NULL };
+    static const char *const  want[][2] = {
+        { "total", "1,200" }, { "phone", "03-1234-5678" },
+        { "ship", "MS Aurora" }, { "port", "Oslo" },
+        { "see", "http://a.example/" }, { "hold", "4 west" } };
+
+    draw(800, lines);
+    be_auto_fields(&page, &s, &r);
+
+    ok(s.nfields == 6, "six labels with values");
+
+    for (i = 0; i < s.nfields && i < 6; i++) {
+        is(s.fields[i].name, want[i][0], want[i][0]);
+        is(r[i].value.text, want[i][1], "  its value");
+    }
+
+    for (i = 0; i < s.nfields; i++) {
+        be_result_free(&r[i], &s.fields[i]);
+    }
+
+    free(r);
+    be_schema_free(&s);
+    be_page_free(&page);
+}
+
+
 int
 main(void)
 {
     test_names();
     test_guess();
     test_fields();
+    test_japanese();
 
     return done();
 }
