@@ -102,6 +102,19 @@ total(const char *content, const char *text, const char *source, double x0,
 }
 
 
+/* An answer that cannot be used, and what the fault says of it. */
+
+static void
+whole(const char *body, const char *says)
+{
+    be_fault_t  f = { 0 };
+
+    ok(be_llm_answer(&page, &schema, 0, body, strlen(body), &f) == NULL
+       && strstr(f.message, says) != NULL, body);
+    be_fault_free(&f);
+}
+
+
 static void
 test_answer(void)
 {
@@ -127,6 +140,30 @@ test_answer(void)
     r = answer("{\"rows\":{\"rows\":[{\"a\":\"Acme\"}]}}");
     ok(r != NULL && r[2].nrows == 1, "rows within an object");
     finish(r);
+
+    total("{\"total\":{\"value\":7.5123,\"token_ids\":[7]}}",
+          "7.5123", "low_confidence", -1, "a fraction, in its shortest form");
+    total("{\"total\":{\"value\":0.30000000000000004}}",
+          "0.30000000000000004", "low_confidence", -1, "a long one");
+    total("{\"total\":{\"value\":1961,\"token_ids\":[1]}}", "1961",
+          "low_confidence", 60, "a number that is another one");
+    total("{\"total\":{\"value\":\"Acme\",\"token_ids\":[-1,\"2\",99]}}",
+          "Acme", "vision_symbol_match", 10, "ids that are none");
+
+    r = answer("{\"rows\":[7,{\"a\":\"Acme\"},null,[]]}");
+    ok(r != NULL && r[2].nrows == 1, "rows that are objects");
+    finish(r);
+
+    r = answer("{\"rows\":{\"value\":[{\"a\":\"Acme\"},{\"a\":1}]}}");
+    ok(r != NULL && r[2].nrows == 2, "rows as a value");
+    finish(r);
+
+    whole("{\"choices\":[{\"message\":{\"refusal\":\"No\"}}]}", "a refusal");
+    whole("{\"choices\":[{\"finish_reason\":\"length\",\"message\":{"
+          "\"content\":\"{}\"}}]}", "cut off");
+    whole("{\"choices\":[{\"message\":{\"refusal\":null}}]}", "no message");
+    whole("{\"choices\":[]}", "no message");
+    whole("<html>", "not JSON");
 
     ok(answer("```") == NULL, "a fence alone");
     ok(answer("```json") == NULL, "a fence and a word");
