@@ -118,6 +118,25 @@ test_pieces(void)
 }
 
 
+/* Encodings that leave a part as it is are none. */
+
+static void
+test_encodings(void)
+{
+    size_t  i;
+    char   *s, body[256];
+    static const char *const  plain[] = { "binary", "8bit", "7bit", "8BIT" };
+
+    for (i = 0; i < sizeof(plain) / sizeof(plain[0]); i++) {
+        snprintf(body, sizeof(body), "--XX\r\n" CD "name=a\r\n"
+                 "Content-Transfer-Encoding: %s\r\n\r\nv\r\n--XX--", plain[i]);
+        s = parse(TYPE, body, sizeof(body), 1);
+        is(s, "[a|-]v;", plain[i]);
+        free(s);
+    }
+}
+
+
 static void
 test_truncated(void)
 {
@@ -284,6 +303,7 @@ test_malformed(void)
 int
 main(void)
 {
+    test_encodings();
     test_pieces();
     test_truncated();
     test_names();

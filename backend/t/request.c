@@ -227,9 +227,19 @@ test_fields(void)
 }
 
 
+static void
+test_codes(void)
+{
+    is(be_fault_default(500), "internal_error", "500");
+    is(be_fault_default(507), "internal_error", "a status of no code's own");
+    is(be_fault_default(418), "bad_request", "and a client's");
+}
+
+
 int
 main(void)
 {
+    test_codes();
     test_refused();
     test_taken();
     test_long();

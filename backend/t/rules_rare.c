@@ -5,6 +5,7 @@
  */
 
 #include "drawn.h"
+#include "lexicon.h"
 
 
 #define SHOP(second)                                                          \
@@ -204,9 +205,189 @@ test_items(void)
 }
 
 
+/* The total of a page that does not name it, or names a sum without tax. */
+
+static void
+total(const char *const *lines, const char *want)
+{
+    slip = 1;
+    extract("[{\"name\":\"total\"}]", lines);
+    slip = 0;
+    field("total", want);
+    finish();
+}
+
+
+static void
+test_total(void)
+{
+    static const char *const  taxed[] = {
+        "CORNER SHOP LTD", "", "Bread               3.20",
+        "Wine               10.00", "",
+        "Subtotal           13.20", "                    2.64",
+        "                   15.84", NULL
+    };
+    static const char *const  two[] = {
+        "CORNER SHOP LTD", "", "Bread               3.20",
+        "Subtotal            3.20", "Wine               10.00",
+        "Subtotal           13.20", NULL
+    };
+    static const char *const  count[] = {
+        "CORNER SHOP LTD", "", "Bread               3.20", "",
+        "Subtotal               4", "Visit us again", NULL
+    };
+    static const char *const  euros[] = {
+        "CORNER SHOP LTD", "", "Bread               3.20", "",
+        "Subtotal            EUR 4", "Visit us again", NULL
+    };
+    static const char *const  largest[] = {
+        "CORNER SHOP LTD", "", "Bread               3.20",
+        "Wine               10.00", "", "                   13.20",
+        "Cash               20.00", "Change              6.80", NULL
+    };
+    static const char *const  net[] = {
+        "CORNER SHOP LTD", "", "Bread               3.20",
+        "Total excl. tax    13.20", "Tax                 2.64",
+        "Total              15.84", NULL
+    };
+
+    total(taxed, "15.84");
+    total(two, "13.20");
+    total(count, "3.20");
+    total(euros, "4");
+    total(largest, "13.20");
+    total(net, "15.84");
+}
+
+
+/* Who an invoice is for, where no label says so. */
+
+static void
+test_recipient(void)
+{
+    static const char *const  lines[] = {
+        "Quarry Tools Ltd", "8 Quarry Lane, Stonebeck", "", "",
+        "Ada Lovelace", "12 Mill Road", "10115 Berlin", "", "",
+        "Invoice No: QL-2291", "",
+        "Description                 Qty    Unit price     Amount",
+        "Hammer                        2         10.00      20.00",
+        "Total                                              20.00",
+        "Thank you for your order.", "Come again.", "Goods remain ours.",
+        NULL
+    };
+    static const char *const  labelled[] = {
+        "Quarry Tools Ltd", "8 Quarry Lane, Stonebeck", "", "",
+        "Bill to: Ada Lovelace       Date: 3 May 2026", "", "",
+        "Total                                              20.00",
+        NULL
+    };
+    static const char *const  lone[] = {
+        "Quarry Tools Ltd", "8 Quarry Lane, Stonebeck", "", "",
+        "10115 Berlin", "", "", "", "",
+        "Invoice No: QL-2291", "", "",
+        "Total                                              20.00",
+        NULL
+    };
+
+    extract("[{\"name\":\"recipient\"}]", lines);
+    field("recipient", "Ada Lovelace");
+    finish();
+
+    extract("[{\"name\":\"recipient\"}]", labelled);
+    field("recipient", "Ada Lovelace");
+    finish();
+
+    extract("[{\"name\":\"recipient\"}]", lone);
+    field("recipient", "");
+    finish();
+}
+
+
+/* Words that tell German and French from English. */
+
+static void
+language(be_lang_e want, const char *words)
+{
+    const char *const  lines[] = { words, NULL };
+
+    draw(lines);
+    ok(be_lexicon_language(&page) == want, words);
+    be_page_free(&page);
+}
+
+
+static void
+test_language(void)
+{
+    language(BE_LANG_NONE, "Invoice no 17");
+    language(BE_LANG_NONE, "");
+    language(BE_LANG_NONE, "Rechnung Datum");
+    language(BE_LANG_DE, "Rechnung Datum und Betrag");
+    language(BE_LANG_NONE, "Facture de la");
+    language(BE_LANG_FR, "FACTURE de la livraison");
+    language(BE_LANG_FR, "Rechnung Datum Betrag facture tva prix client");
+    language(BE_LANG_NONE, "Rechnung Datum Betrag facture tva prix");
+    language(BE_LANG_NONE, "Rechnung Datum Betrag Menge facture tva prix de");
+}
+
+
+/* A column of the client's that is there twice, and rows without a name. */
+
+static void
+test_columns(void)
+{
+    static const char *const  twice[] = {
+        "Quarry Tools Ltd", "",
+        "Description       Price   Qty   Price    Amount    Amount",
+        "Hammer            10.00     2    9.00     18.00     17.00",
+        "Saw               20.00     1   19.00     19.00     18.00",
+        "",
+        "Total                                               35.00",
+        NULL
+    };
+    static const char *const  priced[] = {
+        "Quarry Tools Ltd", "",
+        "Description                 Qty    Unit price",
+        "Hammers of all kinds",
+        "                              2         10.00",
+        "Saw                           1         20.00",
+        "",
+        "Total                                   40.00",
+        NULL
+    };
+    static const char  items[] =
+        "[{\"name\":\"line_items\",\"type\":\"array\",\"children\":["
+        "{\"name\":\"description\",\"type\":\"string\"},"
+        "{\"name\":\"qty\",\"type\":\"number\"},"
+        "{\"name\":\"unit_price\",\"type\":\"number\"},"
+        "{\"name\":\"amount\",\"type\":\"number\"}]}]";
+
+    extract(items, twice);
+    ok(rows("line_items") == 2, "two rows");
+    cell("line_items", 0, 0, "Hammer");
+    cell("line_items", 0, 2, "10.00");
+    cell("line_items", 0, 3, "17.00");
+    cell("line_items", 1, 2, "20.00");
+    cell("line_items", 1, 3, "18.00");
+    finish();
+
+    extract(items, priced);
+    ok(rows("line_items") == 2, "two rows");
+    cell("line_items", 0, 0, "Hammers of all kinds");
+    cell("line_items", 0, 2, "10.00");
+    cell("line_items", 0, 3, NULL);
+    cell("line_items", 1, 0, "Saw");
+    finish();
+}
+
+
 int
 main(void)
 {
+    test_total();
+    test_recipient();
+    test_language();
+    test_columns();
     test_vendor();
     test_address();
     test_phone();

@@ -90,6 +90,9 @@ test_address(void)
     for (i = 0; open[i]; i++) {
         ok(public_address(open[i]), open[i]);
     }
+
+    ok(!be_address_public(&(struct sockaddr) { .sa_family = AF_UNIX }),
+       "what is no address of the internet");
 }
 
 
