@@ -39,7 +39,7 @@ for my $part (sort keys %parts) {
     }
 }
 is_deeply [sort keys %shown], [sort keys %made], 'all plots are shown';
-is_deeply [map { m{([\w-]+)\.svg$} } glob 'docs/plots/*.svg'],
+is_deeply [sort map { m{([\w-]+)\.svg$} } glob 'docs/plots/*.svg'],
           [sort keys %made], 'and there are no others';
 
 # XML, and nothing that reaches outside of it
@@ -83,7 +83,7 @@ $svg = Bench::Plot::bars(
     y => { label => 'y' },
     series => [{ name => 's', colour => 1, points => [[0, 2], [0, 4]] },
                { name => 't', colour => 2, points => [[0, 1], undef] }]);
-my @bars = $svg =~ /<rect class="b c(\d)"(?! x="[\d.]+" y="\d+" width="12")
+my @bars = $svg =~ /<rect\ class="b\ c(\d)"(?!\ x="[\d.]+"\ y="\d+"\ width="12")
                     [^>]*\sheight="([\d.]+)"/gx;
 is @bars, 6, 'a bar for each value that there is';
 my %height;

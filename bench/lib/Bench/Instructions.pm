@@ -157,8 +157,8 @@ sub recorded ($version, $file = 'bench/instructions') {
 }
 
 sub record ($version, $counts, $file = 'bench/instructions') {
-    my $line = join('', sprintf('%-10s', $version),
-                    map { sprintf ' %8.0f', $counts->{$_} } names()) . "\n";
+    my $line = join('', sprintf('%-8s', $version),
+                    map { sprintf ' %7.0f', $counts->{$_} } names()) . "\n";
     my @lines = grep { !/^\Q$version\E\s/ }
                 split /^/, Bench::Site::slurp($file);
     open my $out, '>', $file or die "cannot write $file: $!\n";

@@ -95,6 +95,8 @@ sub _ratio_table ($d) {
 sub _peers ($d) { _ratio_table($d) }
 
 sub summary ($part, $d) {
+    return if $part ne 'peers' && $part ne 'redis';
+
     my %of = map { $_->{name} => $_ } grep { defined $_->{name} }
              ($d->{rows} // [])->@*;
     my $ratio = sub ($name) {
@@ -115,18 +117,15 @@ sub summary ($part, $d) {
             . "\nMedians of $d->{rounds} rounds in turn; 10,000 keys of "
             . "1,000 uids; `make bench` repeats it.\n";
     }
-    if ($part eq 'redis') {
-        return table(['with Redis', 'allowed', '429'],
-                     ['limits counted there',
-                      $ratio->('Redis limits allowed'),
-                      $ratio->('Redis limits 429')],
-                     ['keys there as well', $ratio->('keys in Redis allowed'),
-                      ''],
-                     ['a gateway in Lua, limits there',
-                      $ratio->('Lua, Redis allowed'),
-                      $ratio->('Lua, Redis 429')]);
-    }
-    return;
+    return table(['with Redis', 'allowed', '429'],
+                 ['limits counted there',
+                  $ratio->('Redis limits allowed'),
+                  $ratio->('Redis limits 429')],
+                 ['keys there as well', $ratio->('keys in Redis allowed'),
+                  ''],
+                 ['a gateway in Lua, limits there',
+                  $ratio->('Lua, Redis allowed'),
+                  $ratio->('Lua, Redis 429')]);
 }
 
 sub _redis ($d) {
