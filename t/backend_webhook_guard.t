@@ -80,6 +80,10 @@ refused "address $_", "http://$_/", 'forbidden_address' for qw(
     localhost LOCALHOST localhost. app.localhost 127%2e0.0.1
 );
 refused 'https as well', 'https://10.0.0.1/', 'forbidden_address';
+# a name is looked up when it is connected to, a public address is none inside
+like put('public', "http://$_/")->{status}, qr/^20[01]$/, "$_ is taken"
+    for qw([2606:4700::1111] [2606:4700::1111%25eth0] 1.1.1.1 example.com.);
+
 refused "port $_", "http://example.com:$_/", 'forbidden_url'
     for 22, 25, 6379, 8080;
 refused 'another scheme', $_, 'forbidden_url'
