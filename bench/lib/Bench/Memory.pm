@@ -62,7 +62,7 @@ sub _asked ($fh, $key) {
 # Bytes that a worker grows by for each key that it remembers; a tenth as
 # many uids, none of which has a record of its own.
 sub cached ($n) {
-    my $site = Bench::Site->new(keys => $n, uids => $n / 10);
+    my $site = Bench::Site->new(keys => $n, uids => $n / 10, zone => '2m');
     $site->start('backend');
     my $pid = $site->start('keys');
 
@@ -131,7 +131,8 @@ sub keys ($n) {                                   ## no critic
 }
 
 sub _start_and_reload ($n) {
-    my $site = Bench::Site->new(keys => $n, uids => $n < 10 ? 1 : $n / 10);
+    my $site = Bench::Site->new(keys => $n, uids => $n < 10 ? 1 : $n / 10,
+                                zone => '2m');
     my $worker = $site->start('module');
     my %memory = (start => { master => of($site->master('module')),
                              worker => of($worker) });
@@ -146,8 +147,10 @@ sub _start_and_reload ($n) {
 # Seconds that "nginx -t" takes for them, less what it takes without: {wall},
 # {cpu}; medians.
 sub load_time ($n, $rounds = 5) {
-    my @sites = map { Bench::Site->new(keys => $_, uids => $_ < 10 ? 1
-                                                          : $_ / 10) } 1, $n;
+    my @sites = map {
+        Bench::Site->new(keys => $_, uids => $_ < 10 ? 1 : $_ / 10,
+                         zone => '2m')
+    } 1, $n;
     $_->file('module.conf', $_->conf('module')) for @sites;
     my %seconds;
 
