@@ -47,7 +47,8 @@ fz_check_identity(const fz_request_t *fr, const u_char *head,
             && ngx_strncasecmp((u_char *) line, (u_char *) "x", 1) == 0
             && (line[1] == '-' || line[1] == '_')
             && ngx_strncasecmp((u_char *) line + 2, (u_char *) "spocr", 5)
-               == 0)
+               == 0
+            && (line[7] == '-' || line[7] == '_'))
         {
             n++;
         }
