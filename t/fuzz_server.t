@@ -4,13 +4,14 @@
 # C-35, C-36, C-37).
 #
 # It needs clang and nginx's source.  The module alone is instrumented here;
-# "make fuzz-server" has nginx so as well.  SPOCR_FUZZ is how many seconds (5).
+# "make fuzz-server" has nginx so as well.  These are the same inputs each time,
+# on any machine; SPOCR_FUZZ is how many seconds of others, by SPOCR_SEED.
 
 use v5.36;
 use File::Temp ();
 use Test::More;
 
-my $seconds = $ENV{SPOCR_FUZZ} // 5;
+my $seconds = $ENV{SPOCR_FUZZ};
 my $clang = $ENV{FUZZ_CC} // 'clang';
 
 plan skip_all => 'another nginx is under test' if defined $ENV{SPOCR_MODULE};
@@ -42,7 +43,9 @@ is $status, 0, 'nothing of it fails' or diag substr $out, -8000;
 is scalar(() = $out =~ /^Executed /mg), @corpus, 'and all of it was run';
 
 mkdir "$dir/new";
-($status, $out) = run_it("-max_total_time=$seconds", '-max_len=4096',
+($status, $out) = run_it($seconds ? "-max_total_time=$seconds"
+                         : '-runs=' . (@corpus + 200), '-max_len=4096',
+                         '-seed=' . ($ENV{SPOCR_SEED} // 1),
                          '-timeout=60', '-entropic=0', '-print_final_stats=1',
                          "$dir/new", 't/fuzz-server/corpus');
 is $status, 0, 'nor what comes of it' or do {
