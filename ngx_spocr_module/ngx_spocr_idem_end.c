@@ -9,6 +9,7 @@
  */
 
 
+#include "ngx_spocr_headers.h"
 #include "ngx_spocr_idem.h"
 
 
@@ -220,25 +221,20 @@ ngx_spocr_idem_has_end(ngx_http_request_t *r)
 static ngx_uint_t
 ngx_spocr_idem_encoded(ngx_http_request_t *r)
 {
-    ngx_uint_t        i;
-    ngx_list_part_t  *part;
-    ngx_table_elt_t  *h;
+    ngx_table_elt_t           *h;
+    ngx_spocr_headers_walk_t   walk;
+    static ngx_str_t           name = ngx_string("Content-Encoding");
 
-    for (part = &r->headers_out.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_spocr_headers_begin(&walk, &r->headers_out.headers);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_spocr_headers_next(&walk)) != NULL) {
 
-            if (h[i].hash
-                && h[i].value.len
-                && h[i].key.len == sizeof("Content-Encoding") - 1
-                && ngx_strncasecmp(h[i].key.data,
-                                   (u_char *) "Content-Encoding",
-                                   sizeof("Content-Encoding") - 1)
-                   == 0)
-            {
-                return 1;
-            }
+        if (h->hash
+            && h->value.len
+            && h->key.len == name.len
+            && ngx_strncasecmp(h->key.data, name.data, name.len) == 0)
+        {
+            return 1;
         }
     }
 
@@ -440,11 +436,10 @@ static void
 ngx_spocr_idem_record_headers(ngx_spocr_idem_ctx_t *ctx,
     ngx_spocr_record_t *record)
 {
-    ngx_str_t             name;
-    ngx_uint_t            i;
-    ngx_list_part_t      *part;
-    ngx_table_elt_t      *h;
-    ngx_http_request_t   *r;
+    ngx_str_t                  name;
+    ngx_table_elt_t           *h;
+    ngx_http_request_t        *r;
+    ngx_spocr_headers_walk_t   walk;
 
     r = ctx->request;
 
@@ -456,16 +451,12 @@ ngx_spocr_idem_record_headers(ngx_spocr_idem_ctx_t *ctx,
         ngx_spocr_idem_add(record, &name, &r->headers_out.content_type);
     }
 
-    for (part = &r->headers_out.headers.part; part; part = part->next) {
-        h = part->elts;
+    ngx_spocr_headers_begin(&walk, &r->headers_out.headers);
 
-        for (i = 0; i < part->nelts; i++) {
+    while ((h = ngx_spocr_headers_next(&walk)) != NULL) {
 
-            if (h[i].hash
-                && ngx_spocr_idem_stores(ctx->env.conf, &h[i].key))
-            {
-                ngx_spocr_idem_add(record, &h[i].key, &h[i].value);
-            }
+        if (h->hash && ngx_spocr_idem_stores(ctx->env.conf, &h->key)) {
+            ngx_spocr_idem_add(record, &h->key, &h->value);
         }
     }
 }

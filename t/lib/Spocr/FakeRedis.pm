@@ -28,70 +28,23 @@ package Spocr::FakeRedis;
 
 use v5.36;
 use IO::Select;
-use IO::Socket::INET;
 use JSON::PP ();
 use POSIX ();
-use Socket qw(AF_UNIX SOCK_STREAM PF_UNSPEC SOMAXCONN TCP_NODELAY
-              IPPROTO_TCP);
+use Socket qw(TCP_NODELAY IPPROTO_TCP);
 use Time::HiRes qw(time);
 
-use Spocr::Port;
+use parent 'Spocr::Standin';
 
-my @live;
 my $json = JSON::PP->new->ascii;
 
 sub new ($class, %o) {
-    my $port = $o{port} // Spocr::Port->new;
-    my $listen = IO::Socket::INET->new(
-        Proto => 'tcp', LocalAddr => $o{addr} // '127.0.0.1', ReuseAddr => 1,
-        LocalPort => $port->number, Listen => SOMAXCONN,
-    ) or die 'cannot listen on ' . $port->number . ": $!\n";
-    socketpair my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC
-        or die "socketpair: $!\n";
-    $listen->blocking(0);
-
-    my $pid = fork // die "cannot fork: $!\n";
-    if (!$pid) {
-        close $ours;
-        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP __DIE__);
-        $SIG{PIPE} = 'IGNORE';
-        eval { _serve($listen, $theirs) };
-        print {*STDERR} "fake Redis: $@" if $@;
-        POSIX::_exit(1);
-    }
-
-    close $theirs;
-    my $self = bless { pid => $pid, owner => $$, control => $ours,
-                       port => $port }, $class;
-    push @live, $self;
-    return $self;
+    return $class->_begin('fake Redis', \&_serve, %o);
 }
-
-sub port ($self) { $self->{port}->number }
-sub url ($self)  { 'redis://127.0.0.1:' . $self->port }
 
 sub lie ($self, %lies)  { $self->_order(lie => \%lies) }
 sub honest ($self)      { $self->_order(lie => {}) }
 sub cut ($self)         { $self->_order('cut') }
 sub seen ($self)        { $self->_order('seen') }
-
-sub stop ($self) {
-    my $pid = delete $self->{pid} or return;
-    kill KILL => $pid;
-    waitpid $pid, 0;
-}
-
-sub _order ($self, @order) {
-    syswrite $self->{control}, $json->encode(\@order) . "\n";
-    my $line = readline($self->{control}) // die "the fake Redis is gone\n";
-    return $json->decode($line);
-}
-
-END {
-    my $status = $?;
-    $_->stop for grep { $_->{owner} == $$ } @live;
-    $? = $status;
-}
 
 
 # -- in the process --

@@ -24,66 +24,21 @@ use IO::Select;
 use IO::Socket::INET;
 use JSON::PP ();
 use POSIX ();
-use Socket qw(AF_UNIX SOCK_STREAM PF_UNSPEC SOMAXCONN TCP_NODELAY
-              IPPROTO_TCP);
+use Socket qw(TCP_NODELAY IPPROTO_TCP);
 
-use Spocr::Port;
+use parent 'Spocr::Standin';
 
 our @WAYS = qw(error nonce stall_before stall_after close_before close_after
                cut);
 
-my @live;
-
 sub new ($class, %o) {
-    my $port = Spocr::Port->new;
-    my $listen = IO::Socket::INET->new(
-        Proto => 'tcp', LocalAddr => '127.0.0.1', ReuseAddr => 1,
-        LocalPort => $port->number, Listen => SOMAXCONN,
-    ) or die 'cannot listen on ' . $port->number . ": $!\n";
-    socketpair my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC
-        or die "socketpair: $!\n";
-    $listen->blocking(0);
-
-    my $pid = fork // die "cannot fork: $!\n";
-    if (!$pid) {
-        close $ours;
-        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP __DIE__);
-        $SIG{PIPE} = 'IGNORE';
-        eval { _serve($listen, $theirs, $o{to}) };
-        print {*STDERR} "liar: $@" if $@;
-        POSIX::_exit(1);
-    }
-
-    close $theirs;
-    my $self = bless { pid => $pid, owner => $$, control => $ours,
-                       port => $port }, $class;
-    push @live, $self;
-    return $self;
+    return $class->_begin('liar', sub ($listen, $control) {
+        _serve($listen, $control, $o{to});
+    });
 }
-
-sub port ($self) { $self->{port}->number }
-sub url ($self)  { 'redis://127.0.0.1:' . $self->port }
 
 sub spoil ($self, $n, $way) { $self->_order($n, $way) }
 sub stop_it ($self)         { $self->_order(0, '') }
-
-sub stop ($self) {
-    my $pid = delete $self->{pid} or return;
-    kill KILL => $pid;
-    waitpid $pid, 0;
-}
-
-sub _order ($self, @order) {
-    syswrite $self->{control}, JSON::PP->new->encode(\@order) . "\n";
-    my $line = readline($self->{control}) // die "the liar is gone\n";
-    return JSON::PP->new->decode($line);
-}
-
-END {
-    my $status = $?;
-    $_->stop for grep { $_->{owner} == $$ } @live;
-    $? = $status;
-}
 
 
 # -- in the process --

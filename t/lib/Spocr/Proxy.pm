@@ -28,55 +28,15 @@ use IO::Select;
 use IO::Socket::INET;
 use JSON::PP ();
 use POSIX ();
-use Socket qw(AF_UNIX SOCK_STREAM PF_UNSPEC SOMAXCONN TCP_NODELAY
-              IPPROTO_TCP);
+use Socket qw(TCP_NODELAY IPPROTO_TCP);
 use Time::HiRes qw(time);
 
-use Spocr::Port;
-
-my @live;
+use parent 'Spocr::Standin';
 
 sub new ($class, %o) {
-    my $port = Spocr::Port->new;
-    my $listen = IO::Socket::INET->new(
-        Proto => 'tcp', LocalAddr => '127.0.0.1', ReuseAddr => 1,
-        LocalPort => $port->number, Listen => SOMAXCONN,
-    ) or die 'cannot listen on ' . $port->number . ": $!\n";
-    socketpair my $ours, my $theirs, AF_UNIX, SOCK_STREAM, PF_UNSPEC
-        or die "socketpair: $!\n";
-    $listen->blocking(0);
-
-    my $pid = fork // die "cannot fork: $!\n";
-    if (!$pid) {
-        close $ours;
-        $SIG{$_} = 'DEFAULT' for qw(TERM INT HUP __DIE__);
-        $SIG{PIPE} = 'IGNORE';
-        eval { _serve($listen, $theirs, $o{to}) };
-        print {*STDERR} "proxy: $@" if $@;
-        POSIX::_exit(1);
-    }
-
-    close $theirs;
-    my $self = bless { pid => $pid, owner => $$, control => $ours,
-                       port => $port }, $class;
-    push @live, $self;
-    return $self;
-}
-
-sub port ($self) { $self->{port}->number }
-sub url ($self)  { 'redis://127.0.0.1:' . $self->port }
-
-sub stop ($self) {
-    my $pid = delete $self->{pid} or return;
-    kill KILL => $pid;
-    waitpid $pid, 0;
-}
-
-sub _order ($self, @order) {
-    my $control = $self->{control};
-    syswrite $control, JSON::PP->new->encode(\@order) . "\n";
-    my $line = readline($control) // die "the proxy is gone\n";
-    return JSON::PP->new->decode($line);
+    return $class->_begin('proxy', sub ($listen, $control) {
+        _serve($listen, $control, $o{to});
+    });
 }
 
 sub delay ($self, %ways)           { $self->_order(delay => \%ways) }
@@ -87,12 +47,6 @@ sub cut ($self)                    { $self->_order('cut') }
 sub refuse ($self)                 { $self->_order('refuse') }
 sub accept ($self)                 { $self->_order('accept') } ## no critic
 sub stats ($self)                  { $self->_order('stats') }
-
-END {
-    my $status = $?;
-    $_->stop for grep { $_->{owner} == $$ } @live;
-    $? = $status;
-}
 
 
 # -- in the process --
