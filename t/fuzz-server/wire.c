@@ -234,12 +234,14 @@ fz_wire_body(fz_answer_t *answer, const fz_bytes_t *bytes, size_t *at,
 }
 
 
+/* Of a head that was cut nothing is told: its status is 0. */
+
 ngx_int_t
 fz_wire_answer(fz_answer_t *answer, const fz_bytes_t *bytes, size_t *at,
     ngx_uint_t head, ngx_uint_t eof)
 {
     fz_bytes_t     body;
-    const u_char  *p, *end, *headers, *line;
+    const u_char  *p, *end, *status, *headers, *line;
 
     body = answer->body;
     body.len = 0;
@@ -259,7 +261,7 @@ fz_wire_answer(fz_answer_t *answer, const fz_bytes_t *bytes, size_t *at,
         return NGX_ERROR;
     }
 
-    answer->status = (ngx_uint_t) ngx_atoi((u_char *) p + 9, 3);
+    status = p + 9;
     headers = line + 1;
 
     for ( ;; ) {
@@ -275,6 +277,7 @@ fz_wire_answer(fz_answer_t *answer, const fz_bytes_t *bytes, size_t *at,
         }
     }
 
+    answer->status = (ngx_uint_t) ngx_atoi((u_char *) status, 3);
     fz_wire_headers(answer, headers, line + 1);
     *at = (size_t) (line + 1 - bytes->data);
 
