@@ -472,6 +472,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     fz_ending = 0;
     fz_sleeps = 0;
 
+    srandom(1);     /* the pauses between attempts are the same each time */
+
     end = data + len;
     command = 1;
     bytes.len = 0;

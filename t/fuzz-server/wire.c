@@ -234,7 +234,8 @@ fz_wire_body(fz_answer_t *answer, const fz_bytes_t *bytes, size_t *at,
 }
 
 
-/* Of a head that was cut nothing is told: its status is 0. */
+/* Of a head that was cut nothing is told: its status is 0.  Nothing is behind
+ * it. */
 
 ngx_int_t
 fz_wire_answer(fz_answer_t *answer, const fz_bytes_t *bytes, size_t *at,
@@ -254,6 +255,7 @@ fz_wire_answer(fz_answer_t *answer, const fz_bytes_t *bytes, size_t *at,
     line = *at < bytes->len ? memchr(p, '\n', (size_t) (end - p)) : NULL;
 
     if (line == NULL) {
+        *at = bytes->len;
         return NGX_AGAIN;
     }
 
@@ -269,6 +271,7 @@ fz_wire_answer(fz_answer_t *answer, const fz_bytes_t *bytes, size_t *at,
         line = p < end ? memchr(p, '\n', (size_t) (end - p)) : NULL;
 
         if (line == NULL) {
+            *at = bytes->len;
             return NGX_AGAIN;
         }
 
