@@ -31,10 +31,14 @@ static const struct {
 };
 
 
+/* b is a small letter's byte; capitals of Latin-1 are 0x20 below in UTF-8. */
+
 static int
 be_same_letter(char a, char b)
 {
-    return tolower((unsigned char) a) == (unsigned char) b;
+    int  x = (unsigned char) a, y = (unsigned char) b;
+
+    return tolower(x) == y || (x >= 0x80 && x <= 0x9E && x + 0x20 == y);
 }
 
 
@@ -97,6 +101,19 @@ be_month(const char *s, int at, int to, int *month)
 }
 
 
+/* From 1970 to 2079 each fourth year is a leap year. */
+
+static int
+be_days(int y, int m)
+{
+    if (m == 2) {
+        return y % 4 == 0 ? 29 : 28;
+    }
+
+    return m == 4 || m == 6 || m == 9 || m == 11 ? 30 : 31;
+}
+
+
 static int
 be_date_ok(be_hit_t *h, int y, int m, int d)
 {
@@ -116,7 +133,8 @@ be_date_ok(be_hit_t *h, int y, int m, int d)
     h->month = m;
     h->day = d;
 
-    return y >= 1970 && y <= 2079 && m >= 1 && m <= 12 && d >= 1 && d <= 31;
+    return y >= 1970 && y <= 2079 && m >= 1 && m <= 12
+           && d >= 1 && d <= be_days(y, m);
 }
 
 
