@@ -406,10 +406,14 @@ ngx_spocr_idem_told_handler(ngx_spocr_outbox_ticket_t *ticket)
 
         /*
          * Whoever was writing may never learn of it: it may have nothing left
-         * to write, or too much under way to try again.
+         * to write, or too much under way to try again.  It holds the request;
+         * an upstream that goes on ends with it, and gives up its hold in here:
+         * without another one the request would be freed at once.  nginx posts
+         * the end, which does not count them.
          */
 
         c->error = 1;
+        r->main->count++;
         ngx_http_finalize_request(r, NGX_ERROR);
         ngx_http_run_posted_requests(c);
         return;

@@ -197,6 +197,7 @@ sub _http2_on ($conf) {
     return join '', $head, @servers;
 }
 
+# Memory that nginx has freed has other bytes at once: who reads it shows.
 sub start ($self, $conf) {
     my $dir = $self->{path};
 
@@ -208,7 +209,8 @@ sub start ($self, $conf) {
     $self->{pid} = fork // die "cannot fork: $!\n";
     if (!$self->{pid}) {
         $SIG{$_} = 'DEFAULT' for qw(INT TERM HUP PIPE);
-        %ENV = (%ENV, $self->_sanitizers, %{ $self->_clock });
+        %ENV = (MALLOC_PERTURB_ => 165, %ENV, $self->_sanitizers,
+                %{ $self->_clock });
         open STDIN, '<', '/dev/null';
         open STDOUT, '>', "$dir/stdout";
         open STDERR, '>&', \*STDOUT;
