@@ -3,6 +3,7 @@
 # and public linters have nothing to say.
 
 use v5.36;
+use File::Spec::Functions qw(rel2abs);
 use File::Temp ();
 use Test::More;
 
@@ -49,7 +50,7 @@ my $nginx = $ENV{SPOCR_NGINX} // '/usr/sbin/nginx';
 my @held = map { Spocr::Port->new } 1 .. 2;
 my @port = map { $_->number } @held;
 my $here = `pwd` =~ s/\n//r;
-my $load = $module eq '' ? '' : "load_module $here/$module;";
+my $load = $module eq '' ? '' : 'load_module ' . rel2abs($module) . ';';
 
 mkdir "$dir/$_" for qw(state tmp bin);
 symlink "$here/conf.d", "$dir/spocr";
