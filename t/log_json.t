@@ -1,5 +1,6 @@
 # Each line of the shipped access log is JSON, also of a request that ended
-# before it had a status: nginx writes 000 there.
+# before it had a status: nginx writes 000 there.  From 1.23 on it answers 400
+# to a header's name in capitals, which was such a request.
 
 use lib 't/lib';
 use Spocr::Test;
@@ -34,7 +35,7 @@ is $t->get('/x', key => $key)->status, 200, 'a request';
 is $t->get('/%22%5C%0A?x', key => $key)->status, 400, 'one that is refused';
 my $c = Spocr::H2->new($t->port(2));
 my $got = $c->answer($c->open('/x', key => $key, headers => [Upper => 'x']));
-ok !$got->{status}, 'one that has no answer';
+ok !$got->{status} || $got->{status} == 400, 'one that has no answer, or 400';
 $c->close;
 
 my @lines;
@@ -48,6 +49,6 @@ my @status = map {
     ok $line, 'is JSON' or diag $_;
     $line->{status} // 'none';
 } @lines;
-is "@status", '200 400 0', 'and tells the status';
+is "@status", '200 400 ' . ($got->{status} || 0), 'and tells the status';
 
 $t->done;
