@@ -37,6 +37,10 @@ be_fault_default(int status)
 }
 
 
+static int be_fault_set(be_fault_t *f, int status, const char *code,
+    const char *fmt, va_list ap) __attribute__((format(printf, 4, 0)));
+
+
 static int
 be_fault_set(be_fault_t *f, int status, const char *code, const char *fmt,
     va_list ap)

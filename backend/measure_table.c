@@ -258,8 +258,8 @@ put_tables(be_buf_t *b, const run_t *r, int html)
     static const char *const  scores[] = { "set", "field", "truth", "given",
                                            "right", "P", "R", "F1",
                                            "exact F1" };
-    static const char *const  costs[] = { "set", "pages", "boxes", "in", "cpu "
-                                          "p50", "cpu p95", "wall p50",
+    static const char *const  costs[] = { "set", "pages", "boxes", "in",
+                                          "cpu p50", "cpu p95", "wall p50",
                                           "peak MB" };
 
     if (html) {

@@ -445,7 +445,10 @@ ngx_spocr_idem_send(ngx_http_request_t *r, ngx_spocr_idem_ctx_t *ctx)
 
         /* whoever made a body for a 204 could not see that it has none */
 
-        ctx->bodiless = r->header_only ? 1 : 0;
+        if (r->header_only) {
+            ctx->bodiless = 1;
+        }
+
         ngx_spocr_idem_drop(out);
 
         return rc > NGX_OK ? NGX_ERROR : rc;

@@ -364,7 +364,7 @@ be_api_edit(const be_in_t *in, be_reply_t *r)
     int          rc = -1;
     json_t      *body, *patched;
     be_db_t     *db = NULL;
-    be_edit_t    e = { NULL };
+    be_edit_t    e = { 0 };
     be_fault_t   f = { 0 };
 
     body = be_json_parse(in->body->data, in->body->len, &f);

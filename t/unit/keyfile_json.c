@@ -303,7 +303,7 @@ int
 main(void)
 {
     static const char  *const controls[] = {
-        "\"a\\u0001b\"", "\"a\x7f" "b\"", "\"\xc2\x80\"", "\"\xc2\x9f\""
+        "\"a\\u0001b\"", ("\"a\x7f" "b\""), "\"\xc2\x80\"", "\"\xc2\x9f\""
     };
 
     test_numbers();

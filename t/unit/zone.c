@@ -17,7 +17,12 @@
  * The file itself: what it calls of nginx is replaced below.  Setters of
  * directives return literals as char *, as nginx's own do.
  */
+#ifdef __clang__
+#pragma GCC diagnostic ignored \
+    "-Wincompatible-pointer-types-discards-qualifiers"
+#else
 #pragma GCC diagnostic ignored "-Wdiscarded-qualifiers"
+#endif
 #include "../../ngx_spocr_module/ngx_spocr_zone.c" /* NOLINT */
 #include "../../ngx_spocr_module/ngx_spocr_zone_board.c" /* NOLINT */
 #include "../../ngx_spocr_module/ngx_spocr_zone_counter.c" /* NOLINT */
