@@ -29,6 +29,8 @@
 
 #define NGX_SPOCR_IDEM_TOKEN_LEN    16
 #define NGX_SPOCR_IDEM_BODY_LIMIT   (16 * 1024 * 1024)
+#define NGX_SPOCR_IDEM_RECORD_MAX   (NGX_SPOCR_IDEM_BODY_LIMIT                \
+                                     + NGX_SPOCR_RECORD_HEAD_MAX + 1024)
 #define NGX_SPOCR_IDEM_HEADERS_MAX  24     /* names to store */
 
 

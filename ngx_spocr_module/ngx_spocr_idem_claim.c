@@ -207,9 +207,7 @@ ngx_spocr_idem_read(ngx_spocr_idem_ctx_t *ctx,
 
     if (ngx_spocr_idem_says(&v[0], "DONE") && reply->nvalues >= 2) {
         ngx_spocr_idem_first(ctx, reply, 2);
-        return ngx_spocr_idem_keep(ctx, &v[1], ctx->env.main->longest
-                                               + NGX_SPOCR_RECORD_HEAD_MAX
-                                               + 1024,
+        return ngx_spocr_idem_keep(ctx, &v[1], NGX_SPOCR_IDEM_RECORD_MAX,
                                    NGX_SPOCR_IDEM_ANSWER_DONE);
     }
 

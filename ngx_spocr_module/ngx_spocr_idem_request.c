@@ -143,6 +143,18 @@ ngx_spocr_idem_forward(ngx_http_request_t *r, ngx_spocr_idem_ctx_t *ctx)
         return NGX_ERROR;
     }
 
+    /*
+     * The answer is the whole, for this one and for those that repeat it: the
+     * backend may look at a condition or a range, and nginx does not.
+     */
+
+    r->headers_in.if_modified_since = NULL;
+    r->headers_in.if_unmodified_since = NULL;
+    r->headers_in.if_match = NULL;
+    r->headers_in.if_none_match = NULL;
+    r->headers_in.range = NULL;
+    r->headers_in.if_range = NULL;
+
     if (ngx_spocr_headers_filter(r->pool, &r->headers_in.headers,
                                  ngx_spocr_idem_attempt, NULL)
         != NGX_OK)

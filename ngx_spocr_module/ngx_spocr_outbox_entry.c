@@ -13,7 +13,6 @@
 #include "ngx_spocr_outbox_entry.h"
 
 
-#define NGX_SPOCR_OUTBOX_BUDGET  500       /* ms of a call */
 #define NGX_SPOCR_OUTBOX_ASKED   3         /* times that an UNCLAIM is sent */
 #define NGX_SPOCR_OUTBOX_SAY     10        /* s between two lines */
 
@@ -114,7 +113,7 @@ ngx_spocr_outbox_entry_call(ngx_spocr_outbox_entry_t *entry,
         request.args[i] = item.args[i];
     }
 
-    request.budget = NGX_SPOCR_OUTBOX_BUDGET;
+    request.budget = NGX_SPOCR_REDIS_PATIENCE;
     request.record = 1;
 
     entry->call.handler = handler;

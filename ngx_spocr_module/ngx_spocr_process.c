@@ -59,8 +59,12 @@ ngx_spocr_process_conf(ngx_conf_t *cf, ngx_spocr_main_conf_t *smcf)
     context.subscribe = smcf->auth.redis;
 
     if (smcf->idem.longest) {
-        context.records = smcf->idem.longest + NGX_SPOCR_RECORD_HEAD_MAX
-                          + 1024;
+
+        /* whatever this configuration's max_body is: one before it, or
+         * another node's, may have stored the longest */
+
+        context.records = NGX_SPOCR_IDEM_RECORD_MAX;
+        context.records_queue = smcf->idem.capture_limit;
 
         ngx_spocr_zone_outbox_reserve(smcf->zone,
                                       ngx_spocr_zone_size(smcf->zone) / 4);

@@ -25,6 +25,8 @@
 #define NGX_SPOCR_REDIS_PREFIX_MAX  64      /* bytes of prefix= */
 #define NGX_SPOCR_REDIS_TOPICS      4       /* of ngx_spocr_zone_may_say() */
 #define NGX_SPOCR_REDIS_ARGS_MAX    16
+#define NGX_SPOCR_REDIS_PATIENCE    ((ngx_msec_t) 3600000)  /* a budget: as
+                                             * long as the link lasts */
 
 
 /* The function library's version: part of each function's name. */
@@ -104,7 +106,9 @@ typedef struct {
     ngx_str_t                 args[NGX_SPOCR_REDIS_ARGS_MAX];
     ngx_msec_t                budget;       /* ms that it may take; at most
                                              * the directive's timeout=, or of
-                                             * a record half a second */
+                                             * a record half a second; among
+                                             * others of records: as long as
+                                             * the link lasts, but 5 seconds */
     unsigned                  lookup:1;     /* caused by who may be anyone:
                                              * such have a small part of the
                                              * queue */
@@ -174,7 +178,9 @@ typedef struct {
     ngx_msec_t                resolver_timeout;
     ngx_uint_t                subscribe;    /* keys are in Redis */
     size_t                    records;      /* bytes of the longest record;
-                                             * 0: no link for them */
+                                             * 0: no link for them; */
+    size_t                    records_queue;  /* and of those that may be on
+                                             * their way at a time */
 } ngx_spocr_redis_context_t;
 
 void ngx_spocr_redis_finish(ngx_spocr_redis_t *redis,

@@ -17,8 +17,7 @@
 #define NGX_SPOCR_REDIS_NAME_MAX    64         /* of a function */
 
 /* of records: a command has a few things beside, and the queue has room for
- * two of the longest and many short ones */
-#define NGX_SPOCR_REDIS_RECORDS_MAX   1024
+ * all that the outbox may have on its way, one more, and many claims */
 #define NGX_SPOCR_REDIS_RECORD_TIME   500      /* ms */
 #define NGX_SPOCR_REDIS_RECORD_MORE   65536
 #define NGX_SPOCR_REDIS_RECORDS_BYTES 4194304
@@ -73,10 +72,11 @@ ngx_spocr_redis_calls_start(ngx_cycle_t *cycle, ngx_spocr_redis_t *redis,
 
     if (which == &redis->records) {
         calls->timeout = ngx_max(redis->timeout, NGX_SPOCR_REDIS_RECORD_TIME);
-        calls->max = NGX_SPOCR_REDIS_RECORDS_MAX;
+        calls->patient = 1;
         calls->command_max = redis->context.records
                              + NGX_SPOCR_REDIS_RECORD_MORE;
-        calls->bytes_max = redis->context.records * 2
+        calls->bytes_max = redis->context.records_queue
+                           + calls->command_max
                            + NGX_SPOCR_REDIS_RECORDS_BYTES;
         calls->link->longest = calls->command_max;
 
@@ -186,6 +186,8 @@ ngx_spocr_redis_call(ngx_spocr_redis_t *redis, ngx_spocr_redis_call_t *call,
     entry->call = call;
     entry->lookup = request->lookup;
     entry->deadline = ngx_current_msec + calls->timeout;
+    entry->budget = budget;
+    entry->begun = ngx_current_msec;
 
     call->entry = entry;
     call->reply = NULL;

@@ -92,6 +92,8 @@ ngx_spocr_redis_link_receive(ngx_spocr_redis_link_t *link)
             return NGX_ERROR;
         }
 
+        link->moved = ngx_current_msec;
+
         if (ngx_spocr_redis_codec_feed(link->codec, buf, (size_t) n)
             != NGX_OK)
         {
@@ -335,6 +337,7 @@ ngx_spocr_redis_link_write_out(ngx_spocr_redis_link_t *link)
         }
 
         link->out_pos += n;
+        link->moved = ngx_current_msec;
     }
 
     return ngx_handle_write_event(c->write, 0);

@@ -137,6 +137,7 @@ struct ngx_spocr_redis_link_s {
     ngx_uint_t                       tried;     /* addresses, since the last
                                                  * pause */
     ngx_msec_t                       since;     /* it is ready */
+    ngx_msec_t                       moved;     /* a byte, in or out */
 
     ngx_spocr_redis_codec_t         *codec;
     size_t                           longest;   /* string of an answer */

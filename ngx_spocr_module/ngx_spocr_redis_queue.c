@@ -12,23 +12,24 @@
 #include "ngx_spocr_redis_calls.h"
 
 
-#define NGX_SPOCR_REDIS_SAMPLE      16         /* calls for one that is timed */
+#define NGX_SPOCR_REDIS_WAIT  5000       /* ms, of a record behind others */
 
 
 static void ngx_spocr_redis_calls_ready(ngx_spocr_redis_link_t *link);
 static ngx_int_t ngx_spocr_redis_calls_message(ngx_spocr_redis_link_t *link,
     const ngx_spocr_redis_message_t *message);
 static void ngx_spocr_redis_calls_lost(ngx_spocr_redis_link_t *link);
-static void ngx_spocr_redis_calls_fill(ngx_spocr_redis_link_t *link);
-static ngx_int_t ngx_spocr_redis_entry_send(ngx_spocr_redis_entry_t *entry);
 static ngx_int_t ngx_spocr_redis_calls_answer(ngx_spocr_redis_calls_t *calls,
     ngx_spocr_redis_entry_t *entry, const ngx_spocr_redis_message_t *message);
 static ngx_int_t ngx_spocr_redis_calls_error(ngx_spocr_redis_calls_t *calls,
     ngx_spocr_redis_entry_t *entry, const ngx_spocr_redis_message_t *message);
 static void ngx_spocr_redis_calls_fail(ngx_spocr_redis_calls_t *calls);
+static ngx_msec_int_t ngx_spocr_redis_calls_left(
+    const ngx_spocr_redis_calls_t *calls, ngx_msec_t deadline);
+static ngx_uint_t ngx_spocr_redis_calls_behind(
+    const ngx_spocr_redis_entry_t *entry);
 static void ngx_spocr_redis_entry_end(ngx_spocr_redis_entry_t *entry,
     ngx_spocr_redis_result_e result, const ngx_spocr_redis_reply_t *reply);
-static uint64_t ngx_spocr_redis_clock(void);
 
 
 const ngx_spocr_redis_owner_t  ngx_spocr_redis_calls_owner = {
@@ -60,92 +61,6 @@ ngx_spocr_redis_calls_ready(ngx_spocr_redis_link_t *link)
 }
 
 
-static void
-ngx_spocr_redis_calls_fill(ngx_spocr_redis_link_t *link)
-{
-    ngx_spocr_redis_calls_t *calls = link->data;
-
-    ngx_uint_t                n;
-    ngx_queue_t              *q;
-    ngx_spocr_redis_entry_t  *entry;
-
-    /* from the end, where those are that were not sent */
-
-    q = ngx_queue_last(&calls->queue);
-
-    for (n = 0; q != ngx_queue_sentinel(&calls->queue); n++) {
-        entry = ngx_queue_data(q, ngx_spocr_redis_entry_t, queue);
-
-        if (entry->sent) {
-            break;
-        }
-
-        q = ngx_queue_prev(q);
-    }
-
-    if (n == 0) {
-        return;
-    }
-
-    /* the time that this pass has taken so far is not Redis' */
-
-    ngx_time_update();
-
-    for (q = ngx_queue_next(q);
-         q != ngx_queue_sentinel(&calls->queue);
-         q = ngx_queue_next(q))
-    {
-        entry = ngx_queue_data(q, ngx_spocr_redis_entry_t, queue);
-
-        if (ngx_spocr_redis_entry_send(entry) != NGX_OK) {
-            break;
-        }
-    }
-
-    ngx_spocr_redis_count(calls->redis, NGX_SPOCR_REDIS_TOTAL_WRITES);
-}
-
-
-/* NGX_AGAIN: when what is before it has left. */
-
-static ngx_int_t
-ngx_spocr_redis_entry_send(ngx_spocr_redis_entry_t *entry)
-{
-    ngx_spocr_redis_link_t   *link;
-    ngx_spocr_redis_calls_t  *calls;
-
-    calls = entry->calls;
-    link = calls->link;
-
-    if (entry->len > NGX_SPOCR_REDIS_OUT_SIZE
-        && link->out_last == link->out)
-    {
-        ngx_spocr_redis_link_lend(link, entry->command, entry->len);
-        entry->command = NULL;
-
-    } else if (entry->len > ngx_spocr_redis_link_room(link)) {
-        return NGX_AGAIN;
-
-    } else {
-        link->out_last = ngx_cpymem(link->out_last, entry->command,
-                                    entry->len);
-        ngx_spocr_redis_entry_forget(entry);
-    }
-
-    entry->sent = 1;
-    entry->deadline = ngx_current_msec + calls->timeout;
-
-    if (calls->redis->context.observe
-        && ++calls->sample >= NGX_SPOCR_REDIS_SAMPLE)
-    {
-        calls->sample = 0;
-        entry->clock = ngx_spocr_redis_clock();
-    }
-
-    return NGX_OK;
-}
-
-
 /* The answer to the first call of the queue. */
 
 static ngx_int_t
@@ -168,6 +83,10 @@ ngx_spocr_redis_calls_message(ngx_spocr_redis_link_t *link,
     }
 
     calls->late = 0;
+
+    if (calls->patient) {
+        ngx_spocr_redis_calls_heard(calls, message);
+    }
 
     return ngx_spocr_redis_calls_answer(calls, entry, message);
 }
@@ -341,9 +260,36 @@ ngx_spocr_redis_calls_arm(ngx_spocr_redis_calls_t *calls)
     q = ngx_queue_head(&calls->queue);
     entry = ngx_queue_data(q, ngx_spocr_redis_entry_t, queue);
 
-    left = (ngx_msec_int_t) (entry->deadline - ngx_current_msec);
+    left = ngx_spocr_redis_calls_left(calls, entry->deadline);
 
     ngx_add_timer(&calls->timer, (ngx_msec_t) ngx_max(left, 1));
+}
+
+
+/*
+ * How long from now until the link's time is up, in ms.  Records are megabytes:
+ * as long as bytes come or leave Redis is there, and time is what has passed
+ * since the last.
+ */
+
+static ngx_msec_int_t
+ngx_spocr_redis_calls_left(const ngx_spocr_redis_calls_t *calls,
+    ngx_msec_t deadline)
+{
+    ngx_msec_int_t  left, more;
+
+    left = (ngx_msec_int_t) (deadline - ngx_current_msec);
+
+    if (!calls->patient
+        || calls->link->state != NGX_SPOCR_REDIS_LINK_READY)
+    {
+        return left;
+    }
+
+    more = (ngx_msec_int_t) (calls->link->moved + calls->timeout
+                             - ngx_current_msec);
+
+    return ngx_max(left, more);
 }
 
 
@@ -367,7 +313,7 @@ ngx_spocr_redis_calls_head(ngx_event_t *ev)
     q = ngx_queue_head(&calls->queue);
     entry = ngx_queue_data(q, ngx_spocr_redis_entry_t, queue);
 
-    if ((ngx_msec_int_t) (entry->deadline - ngx_current_msec) > 0) {
+    if (ngx_spocr_redis_calls_left(calls, entry->deadline) > 0) {
         ngx_spocr_redis_calls_arm(calls);
         return;
     }
@@ -391,6 +337,27 @@ ngx_spocr_redis_calls_head(ngx_event_t *ev)
 }
 
 
+/*
+ * A call of a record that is one of several: they may be long, and it is the
+ * link's own patience that ends them.  But not where the other link knows that
+ * Redis is away.
+ */
+
+static ngx_uint_t
+ngx_spocr_redis_calls_behind(const ngx_spocr_redis_entry_t *entry)
+{
+    const ngx_spocr_redis_calls_t  *calls;
+
+    calls = entry->calls;
+
+    return calls->patient
+           && calls->n > 1
+           && calls->link->state == NGX_SPOCR_REDIS_LINK_READY
+           && calls->redis->calls->link->state == NGX_SPOCR_REDIS_LINK_READY
+           && ngx_current_msec - entry->begun < NGX_SPOCR_REDIS_WAIT;
+}
+
+
 /* A budget that ends before the link's patience does. */
 
 void
@@ -401,6 +368,20 @@ ngx_spocr_redis_calls_budget(ngx_event_t *ev)
 
     entry = ngx_queue_data(ev, ngx_spocr_redis_entry_t, timer);
     call = entry->call;
+
+    if (ngx_spocr_redis_calls_behind(entry)) {
+        ngx_add_timer(&entry->timer, entry->budget);
+        return;
+    }
+
+    if (!entry->late) {
+
+        /* as above: the answer may lie in the socket */
+
+        entry->late = 1;
+        ngx_add_timer(&entry->timer, 1);
+        return;
+    }
 
     ngx_spocr_redis_count(entry->calls->redis, NGX_SPOCR_REDIS_TOTAL_TIMEOUT);
 
@@ -449,6 +430,7 @@ ngx_spocr_redis_entry_drop(ngx_spocr_redis_entry_t *entry)
     ngx_queue_remove(&entry->queue);
 
     calls->n--;
+    calls->nsent -= entry->sent;
     calls->nlookups -= entry->lookup;
     calls->bytes -= entry->len;
 
@@ -480,15 +462,4 @@ ngx_spocr_redis_entry_end(ngx_spocr_redis_entry_t *entry,
     call->reply = reply;
 
     call->handler(call);
-}
-
-
-static uint64_t
-ngx_spocr_redis_clock(void)
-{
-    struct timespec  ts;
-
-    (void) clock_gettime(CLOCK_MONOTONIC, &ts);
-
-    return (uint64_t) ts.tv_sec * 1000000000 + (uint64_t) ts.tv_nsec;
 }

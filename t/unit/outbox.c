@@ -260,7 +260,7 @@ ngx_spocr_redis_call(ngx_spocr_redis_t *redis, ngx_spocr_redis_call_t *call,
     }
 
     if (ncalls == CALLS || !request->record || request->lookup
-        || request->budget != 500)
+        || request->budget != NGX_SPOCR_REDIS_PATIENCE)
     {
         ok(0, "a call as it should be");
         exit(1);
