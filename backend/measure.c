@@ -163,7 +163,7 @@ open_page(const options_t *o, const doc_t *d, input_t *in)
 {
     be_fault_t     f = { 0 };
     const char    *error = NULL;
-    be_imghead_t   h;
+    be_imghead_t   h = { 0 };
 
     memset(in, 0, sizeof(*in));
     in->image = slurp(o->dir, d->file, &in->len);
@@ -179,12 +179,13 @@ open_page(const options_t *o, const doc_t *d, input_t *in)
         error = be_imghead((unsigned char *) in->image, in->len, &h);
     }
 
+    if (error == NULL && true_page(o->dir, d->doc, &h, &in->truth) != 0) {
+        error = "its true words cannot be read";
+    }
+
     if (error != NULL) {
         fprintf(stderr, "backend-measure: %s: %s\n", d->file, error);
         close_page(in);
-
-    } else {
-        (void) true_page(o->dir, d->doc, &h, &in->truth);
     }
 
     be_fault_free(&f);

@@ -65,7 +65,8 @@ char *slurp(const char *dir, const char *file, size_t *len);
 int load_set(const char *dir, set_t *set);
 void free_set(set_t *set);
 
-/* measure_page.c: the true words of a document as a page; 0: it has none. */
+/* measure_page.c: the true words of a document as a page, an empty one where
+ * it names none; -1: what it names cannot be read. */
 int true_page(const char *dir, const json_t *doc, const be_imghead_t *h,
     be_page_t *pg);
 

@@ -17,6 +17,7 @@
 char *
 slurp(const char *dir, const char *file, size_t *len)
 {
+    int       failed;
     char      path[1024], chunk[65536];
     FILE     *f;
     size_t    n;
@@ -33,7 +34,14 @@ slurp(const char *dir, const char *file, size_t *len)
         be_buf_add(&b, chunk, n);
     }
 
+    failed = ferror(f);
     fclose(f);
+
+    if (failed) {
+        be_buf_free(&b);
+        return NULL;
+    }
+
     *len = b.len;
 
     return be_buf_take(&b);
@@ -67,31 +75,52 @@ load_doc(set_t *set, const char *file, const char *kind, const char *group,
 }
 
 
-static void
+static int
+bad_json(const set_t *set, const char *file, int line, const json_error_t *e)
+{
+    fprintf(stderr, "backend-measure: %s/%s, line %d: %s\n", set->dir, file,
+            line, e->text);
+
+    return -1;
+}
+
+
+static int
 load_index(set_t *set, char *text)
 {
-    char        *p, *save;
-    json_t      *doc;
-    const char  *file;
+    int            n;
+    char          *line;
+    json_t        *doc;
+    const char    *file;
+    json_error_t   error;
 
-    for (p = strtok_r(text, "\n", &save); p != NULL;
-         p = strtok_r(NULL, "\n", &save))
-    {
-        doc = json_loads(p, 0, NULL);
+    for (n = 1; (line = strsep(&text, "\n")) != NULL; n++) {
+        if (line[strspn(line, " \t\r")] == '\0') {
+            continue;
+        }
+
+        doc = json_loads(line, 0, &error);
+        if (doc == NULL) {
+            return bad_json(set, "index.jsonl", n, &error);
+        }
+
         file = json_string_value(json_object_get(doc, "file"));
 
         load_doc(set, file, json_string_value(json_object_get(doc, "kind")),
                  file, file ? (int) strcspn(file, "/") : 0, doc);
     }
+
+    return 0;
 }
 
 
-static void
+static int
 load_truth(set_t *set, const char *text)
 {
-    int          len;
-    json_t      *all, *doc;
-    const char  *file, *name;
+    int            len;
+    json_t        *all, *doc;
+    const char    *file, *name;
+    json_error_t   error;
 
     /* the set is named as its folder */
 
@@ -103,7 +132,10 @@ load_truth(set_t *set, const char *text)
     for (name = set->dir + len; name > set->dir && name[-1] != '/'; name--) { }
     len -= (int) (name - set->dir);
 
-    all = json_loads(text, 0, NULL);
+    all = json_loads(text, 0, &error);
+    if (all == NULL) {
+        return bad_json(set, "truth.json", error.line, &error);
+    }
 
     json_object_foreach(all, file, doc) {
         load_doc(set, file,
@@ -112,12 +144,15 @@ load_truth(set_t *set, const char *text)
     }
 
     json_decref(all);
+
+    return 0;
 }
 
 
 int
 load_set(const char *dir, set_t *set)
 {
+    int      rc;
     char    *s;
     size_t   len;
 
@@ -127,7 +162,7 @@ load_set(const char *dir, set_t *set)
     s = slurp(dir, "index.jsonl", &len);
 
     if (s != NULL) {
-        load_index(set, s);
+        rc = load_index(set, s);
 
     } else {
         s = slurp(dir, "truth.json", &len);
@@ -138,17 +173,21 @@ load_set(const char *dir, set_t *set)
             return -1;
         }
 
-        load_truth(set, s);
+        rc = load_truth(set, s);
     }
 
     free(s);
 
-    if (set->n == 0) {
+    if (rc == 0 && set->n == 0) {
         fprintf(stderr, "backend-measure: no documents in %s\n", dir);
-        return -1;
+        rc = -1;
     }
 
-    return 0;
+    if (rc != 0) {
+        free_set(set);
+    }
+
+    return rc;
 }
 
 

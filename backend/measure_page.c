@@ -13,9 +13,10 @@
 #include "picture.h"
 
 
+/* The words of a text in a box, which they share by their lengths. */
+
 static void
-add_words(be_page_t *pg, const char *text, double *q, double w, double h,
-    int line)
+add_words(be_page_t *pg, const char *text, const double *q, int line)
 {
     int          i;
     size_t       n, all = strlen(text), at = 0;
@@ -24,13 +25,13 @@ add_words(be_page_t *pg, const char *text, double *q, double w, double h,
     be_token_t  *t;
 
     for (i = 0; i < 4; i++) {
-        b.x0 = fmin(b.x0, q[2 * i] / w * 1000);
-        b.x1 = fmax(b.x1, q[2 * i] / w * 1000);
-        b.y0 = fmin(b.y0, q[2 * i + 1] / h * 1000);
-        b.y1 = fmax(b.y1, q[2 * i + 1] / h * 1000);
+        b.x0 = fmin(b.x0, q[2 * i]);
+        b.x1 = fmax(b.x1, q[2 * i]);
+        b.y0 = fmin(b.y0, q[2 * i + 1]);
+        b.y1 = fmax(b.y1, q[2 * i + 1]);
     }
 
-    while (all && at < all) {
+    while (at < all) {
         n = strcspn(text + at, " ");
 
         if (n > 0) {
@@ -38,13 +39,6 @@ add_words(be_page_t *pg, const char *text, double *q, double w, double h,
             one.x0 = b.x0 + (b.x1 - b.x0) * (double) at / (double) all;
             one.x1 = b.x0 + (b.x1 - b.x0) * (double) (at + n) / (double) all;
             word = be_strndup(text + at, n);
-
-            /* heights and widths in one unit, or gaps mean nothing */
-
-            one.x0 *= w / 1000;
-            one.x1 *= w / 1000;
-            one.y0 *= h / 1000;
-            one.y1 *= h / 1000;
             t = be_page_add(pg, word, one, 95, line);
             be_token_symbol(t, 0, (int) n, one);
             free(word);
@@ -55,16 +49,76 @@ add_words(be_page_t *pg, const char *text, double *q, double w, double h,
 }
 
 
+/* CSV: four corners in pixels and a text; what is otherwise is no box. */
+
+static void
+add_boxes(be_page_t *pg, char *s)
+{
+    int      line = 0, used;
+    char    *p, *end;
+    double   q[8];
+
+    for (p = strtok_r(s, "\r\n", &end); p != NULL;
+         p = strtok_r(NULL, "\r\n", &end))
+    {
+        used = 0;            /* stays so without the comma after the eighth */
+
+        /* NOLINTNEXTLINE(cert-err34-c): a set of our own, as printed */
+        (void) sscanf(p, "%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%n", &q[0], &q[1],
+                      &q[2], &q[3], &q[4], &q[5], &q[6], &q[7], &used);
+
+        if (used > 0) {
+            add_words(pg, p + used, q, line++);
+        }
+    }
+}
+
+
+/* JSON: [["word", xmin, ymin, xmax, ymax], ...] on the grid. */
+
+static int
+add_grid(be_page_t *pg, const char *s)
+{
+    int          rc;
+    double       q[8], x = pg->width / 1000, y = pg->height / 1000;
+    size_t       i;
+    json_t      *words, *e;
+    const char  *word;
+
+    words = json_loads(s, 0, NULL);
+    rc = json_is_array(words) ? 0 : -1;
+
+    for (i = 0; i < json_array_size(words); i++) {
+        e = json_array_get(words, i);
+
+        word = json_string_value(json_array_get(e, 0));
+        if (word == NULL) {
+            rc = -1;
+            break;
+        }
+
+        q[0] = q[6] = json_number_value(json_array_get(e, 1)) * x;
+        q[1] = q[3] = json_number_value(json_array_get(e, 2)) * y;
+        q[2] = q[4] = json_number_value(json_array_get(e, 3)) * x;
+        q[5] = q[7] = json_number_value(json_array_get(e, 4)) * y;
+        add_words(pg, word, q, (int) i);
+    }
+
+    json_decref(words);
+
+    return rc;
+}
+
+
 int
 true_page(const char *dir, const json_t *doc, const be_imghead_t *h,
     be_page_t *pg)
 {
-    int          line = 0, used;
-    char        *s, *p, *end;
-    double       q[8], w = (double) h->width, ht = (double) h->height;
-    size_t       i, len;
-    json_t      *words, *e;
-    const char  *file;
+    int          rc = 0;
+    char        *s;
+    double       w = (double) h->width, ht = (double) h->height;
+    size_t       len;
+    const char  *boxes, *words;
 
     memset(pg, 0, sizeof(*pg));
     pg->width = w;
@@ -72,55 +126,28 @@ true_page(const char *dir, const json_t *doc, const be_imghead_t *h,
     pg->to_grid = be_affine_scale(1000 / w, 1000 / ht);
     pg->confidence = 95;
 
-    file = json_string_value(json_object_get(doc, "boxes"));
+    boxes = json_string_value(json_object_get(doc, "boxes"));
+    words = json_string_value(json_object_get(doc, "words"));
 
-    if (file != NULL) {
-        s = slurp(dir, file, &len);
-        if (s == NULL) {
-            return 0;
-        }
-
-        for (p = strtok_r(s, "\r\n", &end); p != NULL;
-             p = strtok_r(NULL, "\r\n", &end))
-        {
-            /* NOLINTNEXTLINE(cert-err34-c): a set of our own, as printed */
-            if (sscanf(p, "%lf,%lf,%lf,%lf,%lf,%lf,%lf,%lf,%n", &q[0], &q[1],
-                       &q[2], &q[3], &q[4], &q[5], &q[6], &q[7], &used) == 8)
-            {
-                add_words(pg, p + used, q, w, ht, line++);
-            }
-        }
-
-        free(s);
-        return 1;
-    }
-
-    file = json_string_value(json_object_get(doc, "words"));
-    if (file == NULL) {
+    if (boxes == NULL && words == NULL) {
         return 0;
     }
 
-    s = slurp(dir, file, &len);
+    s = slurp(dir, boxes ? boxes : words, &len);
     if (s == NULL) {
-        return 0;
+        return -1;
     }
 
-    words = json_loadb(s, len, 0, NULL);
+    if (boxes != NULL) {
+        add_boxes(pg, s);
+
+    } else {
+        rc = add_grid(pg, s);
+    }
+
     free(s);
 
-    for (i = 0; i < json_array_size(words); i++) {
-        e = json_array_get(words, i);
-        q[0] = q[6] = json_number_value(json_array_get(e, 1)) * w / 1000;
-        q[1] = q[3] = json_number_value(json_array_get(e, 2)) * ht / 1000;
-        q[2] = q[4] = json_number_value(json_array_get(e, 3)) * w / 1000;
-        q[5] = q[7] = json_number_value(json_array_get(e, 4)) * ht / 1000;
-        add_words(pg, json_string_value(json_array_get(e, 0)), q, w, ht,
-                  line++);
-    }
-
-    json_decref(words);
-
-    return 1;
+    return rc;
 }
 
 

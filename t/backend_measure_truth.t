@@ -287,4 +287,15 @@ like $out, qr/^ +\d+ \[White clay\] \[3\] \[5\.00\] \[15\.00\] $/m,
 like $out, qr/^ +\d+ \[Total\] \[37\.50\] +\{Total: \d+\/\d+\}$/m,
     'with the labels found';
 
+write_file('odd.csv', "a line that is none\n"
+    . "8,10,408,10,408,30,8,30,A rather long name  of a shop,  Ltd\n"
+    . "8,40,88,40,88,60,8,60\n"
+    . "8,70,88,70,88,90,8,90,Second\n"
+    . "8,100,88,100,88,120,8,120,Third\n");
+index_of({ file => 'one/a.png', kind => 'receipt', boxes => 'odd.csv' });
+($rc, $out) = run('--perfect --rows');
+is $out =~ s/^(?! +\d+ ).*\n//mgr, "  0 [A rather long name of a shop, Ltd] \n"
+    . "  1 [Second] \n  2 [Third] \n",
+    'lines of boxes without text, and what is no box, are no words';
+
 done_testing;
