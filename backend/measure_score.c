@@ -77,6 +77,14 @@ same_text(const char *want, const char *have, int more)
 
 
 static int
+is_money(const char *field)
+{
+    return strcmp(field, "total") == 0 || strcmp(field, "tax") == 0
+           || strcmp(field, "net") == 0 || strcmp(field, "subtotal") == 0;
+}
+
+
+static int
 same(const char *field, const char *want, const char *have)
 {
     be_hit_t  x, y;
@@ -87,9 +95,7 @@ same(const char *field, const char *want, const char *have)
                && x.year == y.year && x.month == y.month && x.day == y.day;
     }
 
-    if (strcmp(field, "total") == 0 || strcmp(field, "tax") == 0
-        || strcmp(field, "net") == 0 || strcmp(field, "subtotal") == 0)
-    {
+    if (is_money(field)) {
         return same_money(want, have);
     }
 
@@ -155,7 +161,7 @@ mark_box(mark_t *m, const json_t *box)
     m->has_box = 1;
     m->ratio = json_number_value(json_object_get(box, "match_ratio"));
     source = json_string_value(json_object_get(box, "bbox_source"));
-    snprintf(m->source, sizeof(m->source), "%s", source ? source : "");
+    snprintf(m->source, sizeof(m->source), "%s", source);
 
     for (i = 0; i < 4; i++) {
         p = json_array_get(json_object_get(box, "vertices"), (size_t) i);
@@ -224,14 +230,45 @@ check_box(mark_t *m, const be_page_t *truth, const json_t *place)
 
 
 static const char *
-text_of(const json_t *v, char *number, size_t size)
+text_of(const char *field, const json_t *v, char *number, size_t size)
 {
+    if (json_is_integer(v) && !is_money(field)) {
+        snprintf(number, size, "%" JSON_INTEGER_FORMAT, json_integer_value(v));
+        return number;
+    }
+
     if (json_is_number(v)) {
         snprintf(number, size, "%.2f", json_number_value(v));
         return number;
     }
 
     return json_string_value(v);
+}
+
+
+/* A value beside its truth; where that is "", there should be none. */
+
+static void
+score_field(sheet_t *s, const char *field, const char *want, const char *have,
+    const json_t *box, const be_page_t *truth)
+{
+    mark_t  *m;
+
+    if (want[0] == '\0' && have[0] == '\0') {
+        return;
+    }
+
+    m = new_mark(s, field);
+    m->truth = want[0] ? be_strdup(want) : NULL;
+    m->given = be_strdup(have);
+    m->exact = strcmp(want, have) == 0;
+    m->verdict = !want[0] ? V_EXTRA : !have[0] ? V_MISSED
+                 : same(field, want, have) ? V_RIGHT : V_WRONG;
+    mark_box(m, box);
+
+    if (m->verdict == V_RIGHT) {
+        check_box(m, truth, json_object_get(s->doc->places, field));
+    }
 }
 
 
@@ -245,25 +282,15 @@ score_fields(sheet_t *s, json_t *data, const be_page_t *truth)
 
     json_object_foreach(s->doc->fields, k, v) {
         name = name_of(s->doc, k);
-        want = text_of(v, number, sizeof(number));
+        want = text_of(k, v, number, sizeof(number));
 
         if (name == NULL || want == NULL) {
             continue;
         }
 
-        m = new_mark(s, k);
         have = json_string_value(json_object_get(data, name));
-        m->truth = be_strdup(want);
-        m->given = be_strdup(have ? have : "");
-        m->exact = strcmp(want, m->given) == 0;
-        m->verdict = same(k, want, m->given) ? V_RIGHT
-                     : m->given[0] ? V_WRONG : V_MISSED;
-        mark_box(m, json_object_get(boxes, name));
-
-        if (m->verdict == V_RIGHT) {
-            check_box(m, truth, json_object_get(s->doc->places, k));
-        }
-
+        score_field(s, k, want, have ? have : "", json_object_get(boxes, name),
+                    truth);
         json_object_del(data, name);
     }
 
@@ -292,10 +319,12 @@ true_cell(const json_t *row, int i)
 }
 
 
+/* An answer has all cells of a row; what was not found is "". */
+
 static int
 same_row(const json_t *want, const json_t *have, int *exact)
 {
-    int          i, right = 0;
+    int          i;
     const char  *a, *b;
 
     *exact = 1;
@@ -303,21 +332,20 @@ same_row(const json_t *want, const json_t *have, int *exact)
     for (i = 0; i < 4; i++) {
         a = true_cell(want, i);
         b = json_string_value(json_object_get(have, cells[i]));
-        *exact &= a == NULL || (b != NULL && strcmp(a, b) == 0);
+        *exact &= a == NULL || strcmp(a, b) == 0;
     }
 
     a = true_cell(want, 3);
     b = json_string_value(json_object_get(have, "amount"));
 
     if (a != NULL) {
-        return b != NULL && same_money(a, b);
+        return same_money(a, b);
     }
 
     a = true_cell(want, 0);
     b = json_string_value(json_object_get(have, "description"));
-    right = a != NULL && b != NULL && same_text(a, b, 0);
 
-    return right;
+    return a != NULL && same_text(a, b, 0);
 }
 
 

@@ -10,8 +10,6 @@
 #include "measure.h"
 
 
-#define MAX_SCORES  256
-
 typedef struct {
     const char  *group;
     const char  *field;
@@ -22,10 +20,12 @@ typedef struct {
 } score_t;
 
 typedef struct {
-    score_t  v[MAX_SCORES];
-    int      n;
+    score_t  *v;
+    int       n;
 } scores_t;
 
+
+/* The score of a field; all are of one group. */
 
 static score_t *
 score_of(scores_t *s, const char *group, const char *field)
@@ -33,17 +33,12 @@ score_of(scores_t *s, const char *group, const char *field)
     int  i;
 
     for (i = 0; i < s->n; i++) {
-        if (strcmp(s->v[i].group, group) == 0
-            && strcmp(s->v[i].field, field) == 0)
-        {
+        if (strcmp(s->v[i].field, field) == 0) {
             return &s->v[i];
         }
     }
 
-    if (s->n == MAX_SCORES) {
-        return &s->v[MAX_SCORES - 1];
-    }
-
+    s->v = be_grow(s->v, (size_t) (s->n + 1) * sizeof(score_t));
     s->v[s->n] = (score_t) { group, field, 0, 0, 0, 0 };
 
     return &s->v[s->n++];
@@ -73,8 +68,6 @@ add_up(const run_t *r, const char *group, scores_t *out)
     int            i, j;
     score_t       *s;
     const mark_t  *m;
-
-    out->n = 0;
 
     for (i = 0; i < r->n; i++) {
         if (strcmp(r->v[i].doc->group, group) != 0) {
@@ -165,7 +158,7 @@ put_group(be_buf_t *b, int html, const run_t *r, const char *group)
 {
     int       i;
     score_t   sum = { group, "micro", 0, 0, 0, 0 };
-    scores_t  s;
+    scores_t  s = { 0 };
 
     add_up(r, group, &s);
 
@@ -186,6 +179,8 @@ put_group(be_buf_t *b, int html, const run_t *r, const char *group)
         put_score(b, html, &sum);
         be_buf_str(b, "\n");
     }
+
+    free(s.v);
 }
 
 

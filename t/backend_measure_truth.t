@@ -5,6 +5,7 @@
 use v5.36;
 use lib 't/lib';
 use Test::More;
+use File::Spec;
 use File::Temp;
 use JSON::PP ();
 use Spocr::Picture;
@@ -170,7 +171,7 @@ index_of(
       fields => { total => '3.60', date => '2026-05-08' } },
 );
 write_file('few.json', words('PEBBLE MARKET', 'Thank you'));
-($rc, $out, $err) = run('--perfect --show');
+($rc, $out, $err) = run("--perfect --show --html $dir/r.html");
 
 is "$rc $err", '0 ', 'answers that are wrong are no failure';
 is score($out, 'one', 'micro'), '6 6 0 0.000 0.000 0.000 0.000',
@@ -191,12 +192,30 @@ like $out, qr/^\ {4}line_items\ +want\ ""
     'and a row that there is not';
 unlike $out, qr/^ {4}vendor +want "PEBBLE|^ +have "4712"/m, 'not what is right';
 unlike $out, qr/"status"/, 'nor the answer';
+like read_file('r.html'), qr{<td>Blue\ glaze\ \|\ 2\ \|\ 4\.50\ \|\ 9\.99</td>
+    <td></td><td\ class=missed>missed</td>}x, 'a missed row in the report';
 
 ($rc, $out) = run('--perfect --show --show d.png');
 like $out, qr/^ "status": "success"/m, 'twice: the whole answer';
 like $out, qr/^two\/d\.png /m, 'of the pages that were chosen';
 unlike $out, qr/^(?:one|two\/c)/m, 'and of no other';
 like $out, qr/^\Q$dir\E: 3 documents$/m, 'of all that there are';
+
+
+# -- days and names that are near --
+
+index_of((map { { file => "one/$_.png", %receipt, fields => { date => $_ } } }
+          '2026-05-08', '2025-05-08', '2026-08-05', '2026-05-09', '2026-04-08'),
+         { file => 'two/a.png', %receipt, fields => {
+           vendor => 'Pebble Markets', address => '12 Harbour Rd' } },
+         { file => 'two/b.png', kind => 'receipt', words => 'few.json',
+           fields => { vendor => 'PEBBLE' } });
+($rc, $out, $err) = run('--perfect');
+
+is score($out, 'one', 'date'), '5 5 1 0.200 0.200 0.200 0.000',
+    'another day, month or year is wrong';
+is score($out, 'two', 'vendor'), '2 2 1 0.500 0.500 0.500 0.000',
+    'a name that does not go on as the true one';
 
 
 # -- rows without amounts, and pages without values --
@@ -245,6 +264,19 @@ is cost($out, 'all'), '5 11/15 0.733',
 is scalar(() = $out =~ /^ {4}total +"37\.50": its box is elsewhere$/mg), 4,
     '--show says where it does not';
 
+mkdir "$dir/one/sub" or die $!;
+write_file('one/sub/a.png', $blank);
+write_file('one/sub/truth.json', $json->encode({ 'a.png' => {
+    templateId => 'invoice', words => '../../invoice.json',
+    fields => { total => '1' } } }));
+for my $name ('one/sub//', 'sub') {
+    my $here = $name eq 'sub' ? "$dir/one" : $dir;
+    my $program = File::Spec->rel2abs('build/backend-measure');
+    like scalar(qx{cd $here && $program $name --perfect}),
+        qr/^sub +total +1 /m,
+        "the folder may be $name";
+}
+
 my $html = read_file('r.html') =~ s/base64,\K[^"]+//gr;
 like $out, qr{^pages and boxes: \Q$dir\E/r\.html$}m, 'a report is written';
 is scalar(() = $html =~ /<article>/g), 5, 'with all pages';
@@ -278,8 +310,43 @@ SKIP: {
 }
 
 
+# -- numbers, truths that are empty, and many fields --
+
+unlink "$dir/truth.json" or die $!;
+index_of(
+    { file => 'one/a.png', %invoice, fields => { vendor => '', vat_id => '' } },
+    { file => 'two/d.png', kind => 'receipt', words => 'digits.json',
+      fields => { total => 4, invoice_no => 4712, tax => '', vendor => '' } },
+);
+write_file('digits.json', words('Receipt No: 4712', '', 'TOTAL    4.00'));
+($rc, $out, $err) = run('--perfect --show');
+
+is score($out, 'two', 'invoice_no'), '1 1 1 1.000 1.000 1.000 1.000',
+    'a whole number is text without decimals';
+is score($out, 'two', 'total'), '1 1 1 1.000 1.000 1.000 1.000',
+    'but an amount has two';
+is score($out, 'two', 'tax'), '(none)',
+    'where the truth is that there is no value, none counts for nothing';
+is score($out, 'two', 'vendor'), '(none)', 'of text and of amounts';
+is score($out, 'one', 'vendor'), '0 1 0 0.000 0.000 0.000 0.000',
+    'and any is one too many';
+like $out, qr/^ {4}vendor +want ""\n +have "Kiln Works Ltd"$/m, 'and is shown';
+
+unlink "$dir/index.jsonl" or die $!;
+write_file('truth.json', $json->encode({ 'a.png' => {
+    templateId => 'invoice', words => 'invoice.json', fields => { map {
+        sprintf('x%03d', $_) => 'none' } 1 .. 300 } } }));
+($rc, $out) = run('--perfect');
+is scalar(() = $out =~ /^\S+ +x\d\d\d +1 +0 +0 /mg), 300,
+    'each of many fields has its line';
+is score($out, substr($set, 0, 31), 'micro'),
+    '300 0 0 0.000 0.000 0.000 0.000', 'and all are in the sum';
+
+
 # -- rows and labels --
 
+unlink "$dir/truth.json" or die $!;
+index_of({ file => 'one/a.png', %invoice });
 ($rc, $out) = run('--perfect --rows a.png');
 like $out, qr/^  0 \[Kiln Works Ltd\] /m, '--rows prints the rows';
 like $out, qr/^ +\d+ \[White clay\] \[3\] \[5\.00\] \[15\.00\] $/m,
