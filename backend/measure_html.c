@@ -165,7 +165,7 @@ put_boxes(be_buf_t *b, const sheet_t *s)
         be_buf_str(b, "\"><title>");
         put_text(b, m->field);
         be_buf_str(b, ": ");
-        put_text(b, m->given ? m->given : "");
+        put_text(b, m->given);
         be_buf_str(b, "</title></polygon>\n");
     }
 

@@ -193,7 +193,8 @@ by_value(const void *a, const void *b)
 }
 
 
-/* Boxes, time and memory of a set, or of all where group is NULL. */
+/* Boxes, time and memory of a set, or of all where group is NULL; it has a
+ * page. */
 
 static void
 put_cost(be_buf_t *b, int html, const run_t *r, const char *group)
@@ -205,8 +206,8 @@ put_cost(be_buf_t *b, int html, const run_t *r, const char *group)
     const char     *cell[8];
     const sheet_t  *s;
 
-    cpu = be_alloc(2 * ((size_t) r->n + 1) * sizeof(double));
-    wall = cpu + r->n + 1;
+    cpu = be_alloc(2 * (size_t) r->n * sizeof(double));
+    wall = cpu + r->n;
 
     for (i = 0; i < r->n; i++) {
         s = &r->v[i];
@@ -231,9 +232,9 @@ put_cost(be_buf_t *b, int html, const run_t *r, const char *group)
     snprintf(t[0], sizeof(t[0]), "%d", n);
     snprintf(t[1], sizeof(t[1]), "%d/%d", in, boxes);
     snprintf(t[2], sizeof(t[2]), "%.3f", part(in, boxes));
-    snprintf(t[3], sizeof(t[3]), "%.3f", n ? cpu[n / 2] / 1e3 : 0);
-    snprintf(t[4], sizeof(t[4]), "%.3f", n ? cpu[n * 95 / 100] / 1e3 : 0);
-    snprintf(t[5], sizeof(t[5]), "%.3f", n ? wall[n / 2] / 1e3 : 0);
+    snprintf(t[3], sizeof(t[3]), "%.3f", cpu[n / 2] / 1e3);
+    snprintf(t[4], sizeof(t[4]), "%.3f", cpu[n * 95 / 100] / 1e3);
+    snprintf(t[5], sizeof(t[5]), "%.3f", wall[n / 2] / 1e3);
     snprintf(t[6], sizeof(t[6]), "%ld", peak / 1024);
 
     cell[0] = group ? group : "all";
