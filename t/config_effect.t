@@ -88,10 +88,15 @@ is_error $t->get('/scope/x', key => $key), 405, 'method_not_allowed',
     'the method only';
 is $t->get('/both/x', key => $key)->status, 200, 'neither';
 
-# C-1: an interim answer of a backend is not the answer
+# C-1: an interim answer of a backend is not the answer; nginx before 1.29 knows
+# none, and takes it for what cannot be
 my $r = $t->get('/both/x?raw=' . join('', map { sprintf '%%%02X', ord }
     split //, "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
             . "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"), key => $key);
-is_error $r, 502, 'bad_gateway', 'an interim answer of a backend';
+SKIP: {
+    skip 'this nginx passes it by', 1 if $r->status == 200 && $r->body eq 'ok';
+    is_error $r, 502, 'bad_gateway', 'an interim answer of a backend';
+}
+is scalar $r->all('X-Request-Id'), 1, 'and one id';
 
 $t->done;

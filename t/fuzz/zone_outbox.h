@@ -101,7 +101,8 @@ outbox_put(fuzz_input_t *in)
     touched_goes = 1;
     item->used = 1;
 
-    rc = ngx_spocr_zone_outbox_put(&handle, &kept, bytes, item->wait);
+    rc = ngx_spocr_zone_outbox_put(&handle, &kept, bytes,
+                                   (ngx_spocr_zone_wait_e) item->wait);
 
     property((rc == NGX_OK) == room, "put: %d, room %d", (int) rc, room);
     item->used = room;
@@ -229,7 +230,8 @@ outbox_end(fuzz_input_t *in)
     touched = found;
     touched_goes = !later;
 
-    rc = later ? ngx_spocr_zone_outbox_later(&handle, id, wait, n)
+    rc = later ? ngx_spocr_zone_outbox_later(&handle, id,
+                                             (ngx_spocr_zone_wait_e) wait, n)
                : ngx_spocr_zone_outbox_done(&handle, id);
 
     property((rc == NGX_OK) == (found != NULL), "%d: id %lu", (int) rc, id);
