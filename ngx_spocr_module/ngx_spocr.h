@@ -41,7 +41,8 @@ typedef struct {
     ngx_spocr_zone_t             *zone;        /* NULL: no spocr_zone */
     ngx_spocr_redis_t            *redis;       /* NULL: no spocr_redis */
     ngx_uint_t                    redis_needed;    /* a location denies what
-                                                * Redis cannot count */
+                                                * Redis cannot count, */
+    ngx_uint_t                    records_needed;  /* or cannot claim */
     ngx_str_t                     redis_file;  /* where spocr_redis stands, */
     ngx_uint_t                    redis_line;
     ngx_str_t                     keys_file;   /* and spocr_keys */
@@ -111,6 +112,8 @@ typedef struct {
     unsigned                      preflight:1;
     unsigned                      parked:1;    /* a step waits for Redis */
     unsigned                      waited:1;    /* or has */
+    unsigned                      unclaimed:1; /* it ran where idempotency is
+                                                * off */
     unsigned                      broken:1;    /* the backend's answer is no
                                                 * HTTP: 502 in its place */
 } ngx_spocr_ctx_t;

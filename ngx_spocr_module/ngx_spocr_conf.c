@@ -309,7 +309,7 @@ ngx_spocr_check_gated(ngx_conf_t *cf, ngx_spocr_main_conf_t *smcf,
     if (conf->idem.enable != NGX_SPOCR_IDEM_OFF
         && conf->idem.on_error == NGX_SPOCR_IDEM_DENY)
     {
-        smcf->redis_needed = 1;
+        smcf->records_needed = 1;
     }
 
     /* headers are parsed with the server's log, and logged with both */

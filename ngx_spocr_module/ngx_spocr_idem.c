@@ -30,6 +30,7 @@ static ngx_int_t ngx_spocr_idem_answered(ngx_spocr_idem_ctx_t *ctx,
     ngx_spocr_verdict_t *verdict);
 static ngx_int_t ngx_spocr_idem_busy(ngx_spocr_idem_ctx_t *ctx,
     ngx_spocr_verdict_t *verdict);
+static void ngx_spocr_idem_waits_no_more(ngx_spocr_idem_ctx_t *ctx);
 static void ngx_spocr_idem_again_handler(ngx_event_t *ev);
 static ngx_int_t ngx_spocr_idem_tombstone(ngx_spocr_idem_ctx_t *ctx,
     ngx_spocr_verdict_t *verdict);
@@ -220,6 +221,10 @@ ngx_spocr_idem_answered(ngx_spocr_idem_ctx_t *ctx,
     ngx_int_t    rc;
     const char  *reason;
 
+    if (ctx->answer != NGX_SPOCR_IDEM_ANSWER_BUSY) {
+        ngx_spocr_idem_waits_no_more(ctx);
+    }
+
     switch (ctx->answer) {
 
     case NGX_SPOCR_IDEM_ANSWER_NEW:
@@ -254,6 +259,16 @@ ngx_spocr_idem_answered(ngx_spocr_idem_ctx_t *ctx,
         }
 
         break;
+
+    case NGX_SPOCR_IDEM_ANSWER_FULL:
+
+        /* it has run: also with "allow" it does not once more */
+
+        return ngx_spocr_idem_refuse(ctx, verdict,
+                                     NGX_SPOCR_ERR_SERVICE_UNAVAILABLE,
+                                     NGX_SPOCR_IDEM_STATUS_UNAVAILABLE,
+                                     NGX_SPOCR_IDEM_RETRY_AFTER,
+                                     "too many stored answers are being read");
 
     case NGX_SPOCR_IDEM_ANSWER_BAD:
         reason = "a record that no gateway has written";
@@ -295,6 +310,7 @@ ngx_spocr_idem_busy(ngx_spocr_idem_ctx_t *ctx, ngx_spocr_verdict_t *verdict)
     {
         if (!ctx->waits) {
             ctx->waits = 1;
+            ctx->waited = 1;
             worker->waiting++;
         }
 
@@ -330,6 +346,16 @@ ngx_spocr_idem_busy(ngx_spocr_idem_ctx_t *ctx, ngx_spocr_verdict_t *verdict)
                                  NGX_SPOCR_ERR_IDEMPOTENCY_IN_PROGRESS,
                                  NGX_SPOCR_IDEM_STATUS_IN_PROGRESS, seconds,
                                  NULL);
+}
+
+
+static void
+ngx_spocr_idem_waits_no_more(ngx_spocr_idem_ctx_t *ctx)
+{
+    if (ctx->waits) {
+        ctx->env.main->worker->waiting--;
+        ctx->waits = 0;
+    }
 }
 
 
@@ -379,7 +405,7 @@ ngx_spocr_idem_tombstone(ngx_spocr_idem_ctx_t *ctx,
 static ngx_int_t
 ngx_spocr_idem_away(ngx_spocr_idem_ctx_t *ctx, ngx_spocr_verdict_t *verdict)
 {
-    if (ctx->env.conf->on_error == NGX_SPOCR_IDEM_ALLOW && !ctx->waits) {
+    if (ctx->env.conf->on_error == NGX_SPOCR_IDEM_ALLOW && !ctx->waited) {
         ctx->state = NGX_SPOCR_IDEM_PASSED;
         ctx->status = NGX_SPOCR_IDEM_STATUS_BYPASSED;
         return NGX_OK;
@@ -468,9 +494,12 @@ ngx_spocr_idem_release(ngx_spocr_idem_ctx_t *ctx)
     ngx_spocr_outbox_forget(&ctx->ticket);
     ngx_spocr_idem_capture_free(ctx);
 
-    if (ctx->waits) {
-        ctx->env.main->worker->waiting--;
-        ctx->waits = 0;
+    ngx_spocr_idem_waits_no_more(ctx);
+
+    if (ctx->replayed) {
+        ngx_spocr_idem_give(&ctx->env.main->worker->replayed,
+                            ctx->env.key->tenant, ctx->replayed);
+        ctx->replayed = 0;
     }
 
     if (ctx->state != NGX_SPOCR_IDEM_BEGIN) {

@@ -32,6 +32,7 @@
 #define NGX_SPOCR_IDEM_RECORD_MAX   (NGX_SPOCR_IDEM_BODY_LIMIT                \
                                      + NGX_SPOCR_RECORD_HEAD_MAX + 1024)
 #define NGX_SPOCR_IDEM_HEADERS_MAX  24     /* names to store */
+#define NGX_SPOCR_IDEM_SHARES       64
 
 
 typedef enum {
@@ -95,10 +96,18 @@ typedef struct {
 } ngx_spocr_idem_conf_t;
 
 
+/* Bytes, of all tenants and of those in a slot. */
+typedef struct {
+    size_t                     used;
+    size_t                     shares[NGX_SPOCR_IDEM_SHARES];
+} ngx_spocr_idem_memory_t;
+
+
 /* A worker's: what all its requests share; cycle pool. */
 typedef struct {
     ngx_spocr_outbox_t        *outbox;     /* NULL: not started */
-    size_t                     captured;   /* bytes */
+    ngx_spocr_idem_memory_t    captured;
+    ngx_spocr_idem_memory_t    replayed;
     ngx_uint_t                 waiting;    /* requests */
 } ngx_spocr_idem_worker_t;
 
@@ -167,6 +176,8 @@ typedef enum {
     NGX_SPOCR_IDEM_ANSWER_TOMB,
     NGX_SPOCR_IDEM_ANSWER_MISMATCH,
     NGX_SPOCR_IDEM_ANSWER_BAD,
+    NGX_SPOCR_IDEM_ANSWER_FULL,            /* it was executed, and there is no
+                                            * memory to replay it */
     NGX_SPOCR_IDEM_ANSWER_AWAY
 } ngx_spocr_idem_answer_e;
 
@@ -195,6 +206,7 @@ typedef struct {
     ngx_spocr_redis_call_t      call;          /* claim, or renew */
     ngx_spocr_idem_answer_e     answer;
     ngx_str_t                   blob;          /* request pool */
+    size_t                      replayed;      /* of the worker's memory */
     ngx_uint_t                  attempt;
     ngx_msec_t                  elapsed;       /* since the first's claim */
     u_char                      first[NGX_SPOCR_IDEMKEY_ID_LEN + 8];
@@ -217,7 +229,8 @@ typedef struct {
     unsigned                    complete:1;    /* last_buf was seen */
     unsigned                    unhold:1;      /* release at the end */
     unsigned                    delays:1;      /* the client's writing */
-    unsigned                    waits:1;       /* one of the waiting */
+    unsigned                    waits:1;       /* one of the waiting, */
+    unsigned                    waited:1;      /* or was once */
     unsigned                    bodiless:1;    /* its header said so: 204 */
 } ngx_spocr_idem_ctx_t;
 
@@ -291,6 +304,15 @@ void ngx_spocr_idem_release(ngx_spocr_idem_ctx_t *ctx);
 
 const ngx_str_t *ngx_spocr_idem_status(ngx_spocr_idem_status_e status);
 const ngx_str_t *ngx_spocr_idem_total(ngx_uint_t total);
+
+
+/* ngx_spocr_idem_memory.c: NGX_OK, or NGX_DECLINED where a tenant gets no more;
+ * what was taken is given back */
+
+ngx_int_t ngx_spocr_idem_take(ngx_spocr_idem_memory_t *memory, size_t limit,
+    const ngx_spocr_tenant_t *tenant, size_t size);
+void ngx_spocr_idem_give(ngx_spocr_idem_memory_t *memory,
+    const ngx_spocr_tenant_t *tenant, size_t size);
 
 
 /* ngx_spocr_idem_request.c */

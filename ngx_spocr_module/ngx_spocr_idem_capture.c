@@ -255,13 +255,18 @@ ngx_spocr_idem_grow(ngx_spocr_idem_ctx_t *ctx, size_t size)
 
     size = ngx_min(size, ctx->env.conf->max_body);
 
-    if (worker->captured - ctx->size + size > ctx->env.main->capture_limit) {
+    if (ngx_spocr_idem_take(&worker->captured, ctx->env.main->capture_limit,
+                            ctx->env.key->tenant, size - ctx->size)
+        != NGX_OK)
+    {
         return NGX_DECLINED;
     }
 
     p = ngx_alloc(size, ngx_cycle->log);
 
     if (p == NULL) {
+        ngx_spocr_idem_give(&worker->captured, ctx->env.key->tenant,
+                            size - ctx->size);
         return NGX_DECLINED;
     }
 
@@ -272,8 +277,6 @@ ngx_spocr_idem_grow(ngx_spocr_idem_ctx_t *ctx, size_t size)
     if (ctx->size) {
         ngx_free(ctx->body.start);
     }
-
-    worker->captured += size - ctx->size;
 
     ctx->size = size;
     ctx->body.start = p;
@@ -531,7 +534,8 @@ ngx_spocr_idem_capture_free(ngx_spocr_idem_ctx_t *ctx)
         return;
     }
 
-    ctx->env.main->worker->captured -= ctx->size;
+    ngx_spocr_idem_give(&ctx->env.main->worker->captured,
+                        ctx->env.key->tenant, ctx->size);
     ngx_free(ctx->body.start);
 
     ctx->size = 0;

@@ -254,6 +254,19 @@ ngx_spocr_idem_keep(ngx_spocr_idem_ctx_t *ctx,
         return NGX_SPOCR_IDEM_ANSWER_BAD;
     }
 
+    if (answer == NGX_SPOCR_IDEM_ANSWER_DONE) {
+
+        if (ngx_spocr_idem_take(&ctx->env.main->worker->replayed,
+                                ctx->env.main->capture_limit,
+                                ctx->env.key->tenant, blob->text.len)
+            != NGX_OK)
+        {
+            return NGX_SPOCR_IDEM_ANSWER_FULL;
+        }
+
+        ctx->replayed = blob->text.len;
+    }
+
     ctx->blob.data = ngx_pnalloc(ctx->request->pool, blob->text.len + 1);
 
     if (ctx->blob.data == NULL) {

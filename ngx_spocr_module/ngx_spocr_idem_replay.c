@@ -57,6 +57,11 @@ ngx_spocr_idem_open(ngx_spocr_idem_ctx_t *ctx, const char **reason)
         ctx->record = NULL;
     }
 
+    /* the record is in room; a long blob can go */
+
+    (void) ngx_pfree(pool, ctx->blob.data);
+    ctx->blob.len = 0;
+
     return rc;
 }
 

@@ -17,6 +17,11 @@
 #define NGX_SPOCR_TOPIC_OUTBOX      (NGX_SPOCR_ZONE_TOPICS - 1)
 
 
+_Static_assert((int) NGX_SPOCR_REDIS_TOPICS
+               + (int) NGX_SPOCR_LOOKUP_TOPICS <= NGX_SPOCR_TOPIC_OUTBOX,
+               "each topic has a place of its own");
+
+
 static ngx_int_t ngx_spocr_start_outbox(ngx_cycle_t *cycle,
     ngx_spocr_main_conf_t *smcf);
 

@@ -23,7 +23,7 @@
 #define NGX_SPOCR_REDIS_VALUES_MAX  16      /* of a reply, but the nonce */
 #define NGX_SPOCR_REDIS_KEYS_MAX    4
 #define NGX_SPOCR_REDIS_PREFIX_MAX  64      /* bytes of prefix= */
-#define NGX_SPOCR_REDIS_TOPICS      4       /* of ngx_spocr_zone_may_say() */
+#define NGX_SPOCR_REDIS_TOPICS      6       /* of ngx_spocr_zone_may_say() */
 #define NGX_SPOCR_REDIS_ARGS_MAX    16
 #define NGX_SPOCR_REDIS_PATIENCE    ((ngx_msec_t) 3600000)  /* a budget: as
                                              * long as the link lasts */

@@ -291,8 +291,12 @@ typedef enum {
     NGX_SPOCR_REDIS_TOPIC_CALL,
     NGX_SPOCR_REDIS_TOPIC_NOTICE,
     NGX_SPOCR_REDIS_TOPIC_OTHER,    /* a name's further addresses */
-    NGX_SPOCR_REDIS_TOPIC_NAME      /* a name without any */
+    NGX_SPOCR_REDIS_TOPIC_NAME,     /* a name without any */
+    NGX_SPOCR_REDIS_TOPIC_COUNT
 } ngx_spocr_redis_topic_e;
+
+_Static_assert((int) NGX_SPOCR_REDIS_TOPIC_COUNT == NGX_SPOCR_REDIS_TOPICS,
+               "as many as are said to be");
 
 void ngx_spocr_redis_say(ngx_spocr_redis_t *redis, ngx_uint_t level,
     ngx_spocr_redis_topic_e topic, const char *fmt, ...);

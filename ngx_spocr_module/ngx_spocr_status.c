@@ -230,8 +230,9 @@ ngx_spocr_health_handler(ngx_http_request_t *r)
     smcf = ngx_http_get_module_main_conf(r, ngx_spocr_module);
 
     away = slcf->ready
-           && smcf->redis_needed
-           && !ngx_spocr_redis_ready(smcf->redis);
+           && ((smcf->redis_needed && !ngx_spocr_redis_ready(smcf->redis))
+               || (smcf->records_needed
+                   && !ngx_spocr_redis_records_ready(smcf->redis)));
 
     text = away ? &unavailable : &ok;
 

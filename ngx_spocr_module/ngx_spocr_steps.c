@@ -149,6 +149,13 @@ ngx_spocr_once_step(ngx_http_request_t *r, ngx_spocr_main_conf_t *smcf,
     if (ctx->idem == NULL) {
 
         if (slcf->idem.enable == NGX_SPOCR_IDEM_OFF) {
+            ctx->unclaimed = 1;
+            return NGX_OK;
+        }
+
+        /* a fallback of where it ran without a claim */
+
+        if (ctx->unclaimed && r->request_body) {
             return NGX_OK;
         }
 

@@ -143,7 +143,7 @@ ngx_uint_t ngx_spocr_zone_hears(ngx_spocr_zone_t *zone);
  * Whether a line may be logged that all the node's workers would write: one
  * for each topic and that many seconds.  *skipped: how many were not since.
  */
-#define NGX_SPOCR_ZONE_TOPICS  8
+#define NGX_SPOCR_ZONE_TOPICS  10
 
 ngx_uint_t ngx_spocr_zone_may_say(ngx_spocr_zone_t *zone, ngx_uint_t topic,
     time_t seconds, ngx_uint_t *skipped);

@@ -55,4 +55,24 @@ $redis->kill;
 ok $t->reload($conf =~ s/POLICY/local/r), 'with a policy that denies nothing';
 is status(), 200, 'a Redis that is away keeps nobody from serving';
 
+# C-32: claims have a link of their own, and Redis takes no new one
+$redis->start;
+ok $t->reload($conf =~ s/POLICY;/local; spocr_idempotency on;/r
+                    =~ s/(spocr_zone)/spocr_secret_file off; $1/r),
+    'with claims';
+$redis->linked(2);
+ok wait_for(sub { status() == 200 }), 'ready';
+my $key = 'Idempotency-Key';
+is $t->post('/strict', key => $t->key('alice'), headers => [$key => 'k'],
+            body => 'x')->status, 200, 'a claim';
+my (undef, $claims) = grep { /\bname= / }
+                      split /\n/, $redis->do('CLIENT', 'LIST');
+$redis->do('CONFIG', 'SET', 'maxclients', 1);
+$redis->do('CLIENT', 'KILL', 'ID', $claims =~ /^id=(\d+)/);
+ok wait_for(sub { status() == 503 }), 'not without the link of the claims';
+is $t->get('/x', key => $t->key('alice'))->status, 200,
+    'though limits are counted';
+$redis->do('CONFIG', 'SET', 'maxclients', 1000);
+ok wait_for(sub { status() == 200 }), 'ready again';
+
 $t->done;

@@ -51,7 +51,8 @@ my %conditions = (
     'no part of it' => [Range => 'bytes=100-'],
     'a match' => ['If-Match' => '"other"'],
     'no match' => ['If-None-Match' => '"etag"'],
-    'not since' => ['If-Unmodified-Since' => 'Sat, 01 Jan 2000 00:00:00 GMT'],
+    'not since' => ['If-Unmodified-Since',
+                    'Sat, 01 Jan 2000 00:00:00 GMT'],
 );
 
 for my $where ('/x', '/cached') {
