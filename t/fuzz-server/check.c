@@ -112,11 +112,29 @@ fz_check_quiet(void)
 }
 
 
+static ngx_uint_t
+fz_used(const ngx_spocr_idem_memory_t *memory)
+{
+    size_t      used;
+    ngx_uint_t  i;
+
+    used = memory->used;
+
+    for (i = 0; i < NGX_SPOCR_IDEM_SHARES; i++) {
+        used |= memory->shares[i];
+    }
+
+    return used != 0;
+}
+
+
 static void
 fz_check_kept(void)
 {
-    if (fz_smcf->idem.worker->captured != 0) {
-        fz_fail("%zu bytes stay captured", fz_smcf->idem.worker->captured);
+    if (fz_used(&fz_smcf->idem.worker->captured)
+        || fz_used(&fz_smcf->idem.worker->replayed))
+    {
+        fz_fail("bytes stay captured");
     }
 
     if (fz_smcf->idem.worker->waiting != 0) {
