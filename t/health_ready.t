@@ -65,7 +65,7 @@ ok wait_for(sub { status() == 200 }), 'ready';
 my $key = 'Idempotency-Key';
 is $t->post('/strict', key => $t->key('alice'), headers => [$key => 'k'],
             body => 'x')->status, 200, 'a claim';
-my (undef, $claims) = grep { /\bname= / }
+my (undef, $claims) = grep { / name= / }
                       split /\n/, $redis->do('CLIENT', 'LIST');
 $redis->do('CONFIG', 'SET', 'maxclients', 1);
 $redis->do('CLIENT', 'KILL', 'ID', $claims =~ /^id=(\d+)/);
