@@ -502,7 +502,7 @@ be_engine_parse(const char *body, size_t len, double width, double height,
 
     memset(pg, 0, sizeof(*pg));
 
-    o = be_json_parse(body, len, &bad);
+    o = be_json_answer(body, len, &bad);
     be_fault_free(&bad);
 
     if (o == NULL) {

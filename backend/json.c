@@ -2,16 +2,27 @@
  * A client's JSON, parsed once and with care.  Called by whoever takes a body.
  */
 
+#include <stdint.h>
 #include <string.h>
 
 #include "json.h"
 
 
-static int
-be_json_depth(const char *s, size_t len)
+typedef struct {
+    int     depth;               /* levels */
+    size_t  values;              /* empty containers count twice */
+} be_json_size_t;
+
+
+/* How much there is, as far as it is JSON: each value but the first is the
+ * first one in its container or stands behind a comma. */
+
+static be_json_size_t
+be_json_size(const char *s, size_t len)
 {
-    int     depth = 0, max = 0, quoted = 0;
-    size_t  i;
+    int             depth = 0, quoted = 0;
+    size_t          i;
+    be_json_size_t  size = { 0, 1 };
 
     for (i = 0; i < len; i++) {
         if (quoted) {
@@ -32,7 +43,11 @@ be_json_depth(const char *s, size_t len)
         case '[':
         case '{':
             depth++;
-            max = depth > max ? depth : max;
+            size.depth = depth > size.depth ? depth : size.depth;
+            size.values++;
+            break;
+        case ',':
+            size.values++;
             break;
         case ']':
         case '}':
@@ -43,24 +58,32 @@ be_json_depth(const char *s, size_t len)
         }
     }
 
-    return max;
+    return size;
 }
 
 
-json_t *
-be_json_parse(const char *body, size_t len, be_fault_t *f)
+static json_t *
+be_json_load(const char *body, size_t len, size_t values, be_fault_t *f)
 {
-    json_t        *root;
-    json_error_t   err;
+    json_t          *root;
+    json_error_t     err;
+    be_json_size_t   size;
 
     if (len == 0) {
         be_fault(f, 400, "The request has no body; send JSON");
         return NULL;
     }
 
-    if (be_json_depth(body, len) > BE_MAX_DEPTH) {
+    size = be_json_size(body, len);
+
+    if (size.depth > BE_MAX_DEPTH) {
         be_fault(f, 400, "The JSON is nested deeper than %d levels",
                  BE_MAX_DEPTH);
+        return NULL;
+    }
+
+    if (size.values > values) {
+        be_fault(f, 400, "The JSON has more than %zu values", values);
         return NULL;
     }
 
@@ -83,6 +106,20 @@ be_json_parse(const char *body, size_t len, be_fault_t *f)
     }
 
     return root;
+}
+
+
+json_t *
+be_json_parse(const char *body, size_t len, be_fault_t *f)
+{
+    return be_json_load(body, len, BE_MAX_VALUES, f);
+}
+
+
+json_t *
+be_json_answer(const char *body, size_t len, be_fault_t *f)
+{
+    return be_json_load(body, len, SIZE_MAX, f);
 }
 
 

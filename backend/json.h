@@ -5,14 +5,20 @@
 
 #include "fault.h"
 
-#define BE_MAX_DEPTH  32
+#define BE_MAX_DEPTH   32
+#define BE_MAX_VALUES  30000     /* the largest of fields have 26,000 */
 
 /*
- * A client's JSON: an object, at most BE_MAX_DEPTH levels deep, no name twice
- * (jansson recurses for each level, so the depth is counted before).  A new
+ * A client's JSON: an object, at most BE_MAX_DEPTH levels deep, of at most
+ * BE_MAX_VALUES values, no name twice.  Depth and values are counted before:
+ * jansson recurses for each level, and makes 80 times as much of "{},".  A new
  * reference, or NULL with the fault set (400 bad_request).
  */
 json_t *be_json_parse(const char *body, size_t len, be_fault_t *f);
+
+/* The answer of a service of the operator's own: as many values as its bytes
+ * may have. */
+json_t *be_json_answer(const char *body, size_t len, be_fault_t *f);
 
 /*
  * The string of a member: *out is NULL where it is absent or null.  Returns

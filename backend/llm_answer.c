@@ -53,7 +53,7 @@ be_llm_content(const char *body, size_t len, be_fault_t *f)
     be_fault_t   bad = { 0 };
     const char  *s, *end, *stop;
 
-    root = be_json_parse(body, len, &bad);
+    root = be_json_answer(body, len, &bad);
     be_fault_free(&bad);
 
     choice = json_array_get(json_object_get(root, "choices"), 0);
@@ -85,7 +85,7 @@ be_llm_content(const char *body, size_t len, be_fault_t *f)
             n = strlen(s);
         }
 
-        answer = be_json_parse(s, n, &bad);
+        answer = be_json_answer(s, n, &bad);
         be_fault_free(&bad);
 
         if (answer == NULL) {

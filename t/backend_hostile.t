@@ -84,6 +84,21 @@ sub begin ($backend, $path, $uid, %headers) {
     is $backend->stop, 0, 'ends well';
 }
 
+# what is small as text and large in memory
+{
+    my $backend = Spocr::Ocr->start;
+    my $peak = sub {
+        my ($kb) = Spocr::Ocr::slurp("/proc/$backend->{pid}/status")
+            =~ /^VmHWM:\s+(\d+) kB/m;
+        return int $kb / 1024;
+    };
+    my $before = $peak->();
+    my $r = $backend->fields('{"image":[{}' . ',{}' x 4_000_000 . ']}');
+    is $r->{status}, 400, '12 MB of empty objects';
+    like $r->{json}{error}{message}, qr/more than 30000 values/, 'say why';
+    cmp_ok $peak->() - $before, '<', 200, 'and take little more than 12 MB';
+}
+
 # a path that is cut short is another one
 {
     my $backend = Spocr::Ocr->start('--data', "$dir/nul");

@@ -131,7 +131,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     be_page_free(&pg);
 
-    o = be_json_parse((const char *) data, size, &f);
+    o = be_json_answer((const char *) data, size, &f);
     be_fuzz_fault(&f, o == NULL);
 
     if (o != NULL) {

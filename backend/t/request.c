@@ -227,6 +227,52 @@ test_fields(void)
 }
 
 
+/* What is small as text and large in memory; and the largest of fields, which
+ * is not too much. */
+
+static void
+test_many(void)
+{
+    int           i, j;
+    char          message[320];
+    be_buf_t      b = { 0 };
+    be_request_t  r;
+
+    be_buf_str(&b, "{" IMAGE ",\"fields\":[");
+
+    for (i = 0; i < BE_MAX_FIELDS; i++) {
+        be_buf_printf(&b, "%s{\"name\":\"%d\",\"type\":\"array\","
+                      "\"description\":\"[{\\\"\",\"children\":[",
+                      i ? "," : "", i);
+
+        for (j = 0; j < BE_MAX_CHILDREN; j++) {
+            be_buf_printf(&b, "%s{\"name\":\"%d\",\"type\":\"number\","
+                          "\"description\":\"{,,,,\",\"children\":null}",
+                          j ? "," : "", j);
+        }
+
+        be_buf_str(&b, "]}");
+    }
+
+    be_buf_str(&b, "]}");
+    is(parse(b.data, &r, message), "", "the largest of fields");
+    is(message, "", "is not too much");
+    be_request_free(&r);
+
+    b.len = 0;
+    be_buf_str(&b, "{\"image\":[{}");
+    for (i = 0; i < BE_MAX_VALUES / 2; i++) {
+        be_buf_str(&b, ",{}");
+    }
+    be_buf_str(&b, "]}");
+
+    is(parse(b.data, &r, message), "-", "an array of empty objects");
+    ok(strstr(message, "more than 30000 values") != NULL, "is too much");
+    be_request_free(&r);
+    be_buf_free(&b);
+}
+
+
 static void
 test_codes(void)
 {
@@ -244,6 +290,7 @@ main(void)
     test_taken();
     test_long();
     test_fields();
+    test_many();
 
     return done();
 }
