@@ -44,4 +44,17 @@ void be_call_identity(be_call_t *call, struct MHD_Connection *c);
 int be_call_check(be_call_t *call, struct MHD_Connection *c,
     const char *method);
 
+/*
+ * respond.c: what MHD is to send, or NULL without memory; the reply's body or
+ * file is gone from the reply in either case.
+ */
+struct MHD_Response *be_call_response(const be_call_t *call, be_reply_t *r);
+
+/* One line of JSON; the path is the route's, and "-" for what is none. */
+void be_call_log(const be_call_t *call, const char *method,
+    const be_reply_t *r);
+
+/* There was no memory for an answer: what can be said without much of it. */
+void be_call_poor(const be_call_t *call, be_reply_t *r);
+
 #endif

@@ -1,6 +1,6 @@
 /*
- * The HTTP front, on libmicrohttpd: bodies, the queue, answers and the log;
- * call.c judges the headers.  One thread per connection; main.c starts and
+ * The HTTP front, on libmicrohttpd: bodies, the queue and answers; call.c
+ * judges the headers, respond.c makes what is sent.  One thread per connection; main.c starts and
  * stops it.
  *
  * Invariant: a refusal is decided before the body is read, but is sent after
@@ -9,17 +9,19 @@
  */
 
 #include <pthread.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "call.h"
 
 
 #define BE_MAX_DRAIN    (64u * 1024 * 1024)
 #define BE_CONNECTIONS  256
+
+/* What the library may take for a request's header: a query of 8 KB, which is
+ * what nginx lets through, may have 4,096 arguments of 64 bytes each. */
+
+#define BE_HEADER_POOL  (512u * 1024)
 
 /* A connection may rest for longer than the gateway keeps it; the pauses of
  * a body are shorter, and so is the whole of it: a place is taken meanwhile.
@@ -33,19 +35,6 @@
 /* A stop waits for clients that take their answer. */
 
 #define BE_SEND_MS      5000
-
-/* RFC 9745: since when the snake_case names are deprecated (2026-01-01) */
-
-#define BE_DEPRECATED_SINCE  "@1767225600"
-
-#define BE_PAGE_POLICY                                                        \
-    "default-src 'none'; script-src 'self'; style-src 'self';"                \
-    " img-src 'self' blob: data:; connect-src 'self'; base-uri 'none';"       \
-    " form-action 'none'; frame-ancestors 'none'"
-
-/* what a client has sent is never to run in a browser */
-
-#define BE_FILE_POLICY  "sandbox; default-src 'none'"
 
 
 struct be_http_s {
@@ -95,104 +84,6 @@ be_call_enter(be_http_t *h, be_call_t *call)
 }
 
 
-/* One line of JSON; the path is the route's, and "-" for what is none. */
-
-static void
-be_call_log(const be_call_t *call, const char *method, const be_reply_t *r)
-{
-    char             when[40];
-    char            *line;
-    json_t          *o;
-    struct tm        tm;
-    struct timespec  ts;
-
-    clock_gettime(CLOCK_REALTIME, &ts);
-    gmtime_r(&ts.tv_sec, &tm);
-    strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &tm);
-
-    o = json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:i,s:s,s:I}",
-                  "time", when, "requestId", call->id, "uid", call->uid,
-                  "keyId", call->key, "method", method, "path",
-                  call->match.path ? call->match.path : "-", "status",
-                  r->status, "code", r->code ? r->code : "", "ms",
-                  (json_int_t) (be_now_ms() - call->started));
-    line = o ? json_dumps(o, JSON_COMPACT) : NULL;
-
-    if (line != NULL) {
-        fprintf(stderr, "%s\n", line);
-    }
-
-    free(line);
-    json_decref(o);
-}
-
-
-/* The reply's body or file is MHD's, or gone, when this returns. */
-
-static struct MHD_Response *
-be_reply_response(be_reply_t *r)
-{
-    struct MHD_Response  *resp;
-    static char           empty[] = "";
-
-    if (r->file) {
-        resp = MHD_create_response_from_fd(r->len, r->fd);
-        if (resp == NULL) {
-            close(r->fd);
-        }
-        return resp;
-    }
-
-    resp = MHD_create_response_from_buffer(r->len, r->body ? r->body : empty,
-                                           r->body ? MHD_RESPMEM_MUST_FREE
-                                                   : MHD_RESPMEM_PERSISTENT);
-    if (resp == NULL) {
-        free(r->body);
-    }
-
-    return resp;
-}
-
-
-static void
-be_reply_headers(const be_call_t *call, const be_reply_t *r,
-    struct MHD_Response *resp)
-{
-    MHD_add_response_header(resp, "Content-Type",
-                            r->type ? r->type : "application/json");
-    MHD_add_response_header(resp, "Cache-Control",
-                            r->cacheable ? "private" : "no-store");
-    MHD_add_response_header(resp, "X-Content-Type-Options", "nosniff");
-    MHD_add_response_header(resp, "X-Request-Id", call->id);
-
-    if (call->allow != NULL) {
-        MHD_add_response_header(resp, "Allow", call->allow);
-    }
-
-    if (r->deprecated) {
-        MHD_add_response_header(resp, "Deprecation", BE_DEPRECATED_SINCE);
-    }
-
-    if (r->replayed) {
-        MHD_add_response_header(resp, "X-Idempotent-Replay", "true");
-    }
-
-    if (r->disposition[0] != '\0') {
-        MHD_add_response_header(resp, "Content-Disposition", r->disposition);
-    }
-
-    if (r->file) {
-        MHD_add_response_header(resp, "Content-Security-Policy",
-                                BE_FILE_POLICY);
-
-    } else if (call->match.flags & BE_PAGE) {
-        MHD_add_response_header(resp, "Content-Security-Policy",
-                                BE_PAGE_POLICY);
-        MHD_add_response_header(resp, "Referrer-Policy", "no-referrer");
-    }
-}
-
-
 static enum MHD_Result
 be_call_send(be_http_t *h, be_call_t *call, struct MHD_Connection *c,
     const char *method, be_reply_t *r)
@@ -201,12 +92,10 @@ be_call_send(be_http_t *h, be_call_t *call, struct MHD_Connection *c,
     enum MHD_Result       rc;
     struct MHD_Response  *resp;
 
-    resp = be_reply_response(r);
+    resp = be_call_response(call, r);
     if (resp == NULL) {
         return MHD_NO;
     }
-
-    be_reply_headers(call, r, resp);
 
     pthread_mutex_lock(&h->lock);
     stopping = h->stopping;
@@ -257,29 +146,6 @@ be_call_handle(be_call_t *call, const char *method, be_reply_t *r)
     };
 
     call->match.route->handler(&in, r);
-}
-
-
-/* There was no memory for an answer: what can be said without much of it. */
-
-static void
-be_call_poor(const be_call_t *call, be_reply_t *r)
-{
-    int  n;
-
-    free(r->body);
-    r->type = NULL;
-    r->status = 503;
-    r->code = "service_unavailable";
-
-    n = asprintf(&r->body, "{\"error\":{\"code\":\"service_unavailable\","
-                 "\"message\":\"Out of memory\",\"requestId\":\"%s\"},"
-                 "\"details\":{\"retryAfterSec\":5}}", call->id);
-    r->len = n > 0 ? (size_t) n : 0;
-
-    if (n < 0) {
-        r->body = NULL;
-    }
 }
 
 
@@ -388,15 +254,78 @@ be_call_body(be_call_t *call, const char *data, size_t *len)
 }
 
 
+static void
+be_call_free(be_http_t *h, be_call_t *call)
+{
+    if (call == NULL) {
+        return;
+    }
+
+    pthread_mutex_lock(&h->lock);
+    h->running -= call->counted;
+    h->sending -= call->sending;
+    pthread_mutex_unlock(&h->lock);
+
+    be_call_drop(call);
+    be_query_free(&call->query);
+    be_match_free(&call->match);
+    be_fault_free(&call->fault);
+    free(call->target);
+    free(call);
+}
+
+
+/*
+ * A connection has one call at a time, and keeps it: the library tells of no
+ * end where it refuses a request itself after it has told of its target.
+ */
+
+static void
+be_http_connection(void *data, struct MHD_Connection *c, void **socket,
+    enum MHD_ConnectionNotificationCode what)
+{
+    be_http_t   *h = data;
+    be_call_t  **kept = *socket;
+
+    (void) c;
+
+    if (what == MHD_CONNECTION_NOTIFY_STARTED) {
+        *socket = calloc(1, sizeof(be_call_t *));
+
+    } else if (kept != NULL) {
+        be_call_free(h, *kept);
+        free(kept);
+        *socket = NULL;
+    }
+}
+
+
+static be_call_t **
+be_http_kept(struct MHD_Connection *c)
+{
+    const union MHD_ConnectionInfo  *info;
+
+    info = MHD_get_connection_info(c, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info ? info->socket_context : NULL;
+}
+
+
 /* A request begins: later its target is known without the query only. */
 
 static void *
 be_http_target(void *data, const char *target, struct MHD_Connection *c)
 {
-    be_call_t  *call;
+    be_call_t  *call, **kept;
     be_http_t  *h = data;
 
-    (void) c;
+    kept = be_http_kept(c);
+    if (kept == NULL) {
+        return NULL;
+    }
+
+    be_call_free(h, *kept);
+    *kept = NULL;
 
     call = calloc(1, sizeof(be_call_t));
     if (call == NULL) {
@@ -410,6 +339,8 @@ be_http_target(void *data, const char *target, struct MHD_Connection *c)
         free(call);
         return NULL;
     }
+
+    *kept = call;
 
     return call;
 }
@@ -482,27 +413,16 @@ static void
 be_http_completed(void *data, struct MHD_Connection *c, void **state,
     enum MHD_RequestTerminationCode why)
 {
-    be_http_t  *h = data;
-    be_call_t  *call = *state;
+    be_http_t   *h = data;
+    be_call_t  **kept = be_http_kept(c);
 
-    (void) c;
     (void) why;
 
-    if (call == NULL) {
-        return;
+    if (*state != NULL && kept != NULL) {
+        be_call_free(h, *kept);
+        *kept = NULL;
     }
 
-    pthread_mutex_lock(&h->lock);
-    h->running -= call->counted;
-    h->sending -= call->sending;
-    pthread_mutex_unlock(&h->lock);
-
-    be_call_drop(call);
-    be_query_free(&call->query);
-    be_match_free(&call->match);
-    be_fault_free(&call->fault);
-    free(call->target);
-    free(call);
     *state = NULL;
 }
 
@@ -526,10 +446,12 @@ be_http_start(const be_http_conf_t *conf)
         | MHD_USE_POLL | MHD_USE_ITC, 0, NULL, NULL, be_http_handler, h,
         MHD_OPTION_LISTEN_SOCKET, (MHD_socket) conf->listen_fd,
         MHD_OPTION_CONNECTION_LIMIT, (unsigned) BE_CONNECTIONS,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t) BE_HEADER_POOL,
         MHD_OPTION_CONNECTION_TIMEOUT, (unsigned) BE_IDLE_S,
         MHD_OPTION_URI_LOG_CALLBACK, be_http_target, h,
         MHD_OPTION_UNESCAPE_CALLBACK, be_http_unescape, NULL,
         MHD_OPTION_NOTIFY_COMPLETED, be_http_completed, h,
+        MHD_OPTION_NOTIFY_CONNECTION, be_http_connection, h,
         MHD_OPTION_END);
 
     if (h->daemon == NULL) {

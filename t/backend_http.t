@@ -67,6 +67,16 @@ is_error $stored->call('GET', "/jobs/$_"), 400, 'bad_request', "/jobs/$_"
 is_error $stored->call('GET', "/space?$_"), 400, 'bad_request', "/space?$_"
     for 'path=%', 'path=%00', '%ff=1', join '&', ('a=1') x 201;
 
+# as many arguments as nginx lets through, and an answer like any other
+{
+    my $r = is_error $stored->call('GET', '/space?' . 'a&' x 4090), 400,
+        'bad_request', '4,090 arguments';
+    like $r->{json}{error}{message}, qr/more than 200 arguments/, 'say why';
+    like $r->{json}{error}{requestId}, qr/^req_[0-9a-f]{32}$/, 'with an id';
+    is_error $stored->call('GET', '/space?a=' . 'x' x 30_000), 400,
+        'validation_failed', 'a query of 30 kB';
+}
+
 # nobody may ask, but for the open ones
 for my $path (sort keys %allow) {
     my ($method) = $allow{$path} =~ /(\w+)/;
