@@ -75,6 +75,8 @@ is_error $stored->call('GET', "/space?$_"), 400, 'bad_request', "/space?$_"
     like $r->{json}{error}{requestId}, qr/^req_[0-9a-f]{32}$/, 'with an id';
     is_error $stored->call('GET', '/space?a=' . 'x' x 30_000), 400,
         'validation_failed', 'a query of 30 kB';
+    is_error $stored->call('GET', '/nothing', undef, A => 'x' x 100_000), 404,
+        'not_found', 'a header of 100 kB';
 }
 
 # nobody may ask, but for the open ones

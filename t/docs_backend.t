@@ -81,7 +81,9 @@ for (['line_items` has', join ' ', $items =~ /\b[FDN]\("(\w+)"/g],
 
 # limits
 my ($limits) = $page =~ /^## Limits\n(.*?)^## /ms;
-for ([BE_MAX_BODY => 'request.h', qr/^\| body \| (\d+) MB/m],
+for ([BE_HEADER_POOL => 'http.c', qr/^\| header \| (\d+) KB/m],
+     [BE_MAX_ARGS => 'query.c', qr/^\| query \| (\d+) arg/m],
+     [BE_MAX_BODY => 'request.h', qr/^\| body \| (\d+) MB/m],
      [BE_MAX_IMAGE => 'imghead.h', qr/^\| image \| (\d+) MB/m],
      [BE_MIN_SIDE => 'imghead.h', qr/^\| sides, pixels \| (\d+) to/m],
      [BE_MAX_SIDE => 'imghead.h', qr/^\| sides, pixels \| \d+ to ([\d,]+);/m],
