@@ -12,7 +12,7 @@ typedef struct {
     const be_http_conf_t  *conf;
     const char            *method;
     const char            *request_id;
-    const char            *uid;
+    const char            *uid;      /* until the answer is sent */
     const char            *key_id;
     const char            *idempotency_key;  /* or NULL */
     const char            *arg[2];   /* variable segments of the path */
@@ -36,6 +36,9 @@ typedef struct {
     int          deprecated;     /* an old parameter name was used */
     int          replayed;       /* X-Idempotent-Replay: true */
     int          cacheable;      /* Cache-Control: private, not no-store */
+    void       (*sent)(void *);  /* or NULL: when the answer was sent, or never
+                                  * will be */
+    void        *sent_data;
 } be_reply_t;
 
 typedef void (*be_handler_pt)(const be_in_t *in, be_reply_t *r);

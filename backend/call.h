@@ -29,6 +29,8 @@ typedef struct {
     be_fault_t             fault;
     be_buf_t               body;
     be_upload_t           *upload;
+    void                 (*sent)(void *);    /* of the reply */
+    void                  *sent_data;
 } be_call_t;
 
 /* The value of a header that stands there once and consists of chars (NULL:

@@ -1,7 +1,7 @@
 /*
  * The HTTP front, on libmicrohttpd: bodies, the queue and answers; call.c
- * judges the headers, respond.c makes what is sent.  One thread per connection; main.c starts and
- * stops it.
+ * judges the headers, respond.c makes what is sent.  One thread per
+ * connection; main.c starts and stops it.
  *
  * Invariant: a refusal is decided before the body is read, but is sent after
  * it (up to a limit), so that a proxy that is still sending sees the answer
@@ -146,6 +146,9 @@ be_call_handle(be_call_t *call, const char *method, be_reply_t *r)
     };
 
     call->match.route->handler(&in, r);
+
+    call->sent = r->sent;
+    call->sent_data = r->sent_data;
 }
 
 
@@ -265,6 +268,10 @@ be_call_free(be_http_t *h, be_call_t *call)
     h->running -= call->counted;
     h->sending -= call->sending;
     pthread_mutex_unlock(&h->lock);
+
+    if (call->sent != NULL) {
+        call->sent(call->sent_data);
+    }
 
     be_call_drop(call);
     be_query_free(&call->query);

@@ -131,12 +131,46 @@ is csv("$path&where=x%3D1")->{headers}{'content-type'}, 'application/json',
         { name => "$_.png", data => { text => "$_$text", field_bboxes => {} } }
     } 1 .. 600);
 
+    my %mine = ('X-Spocr-Uid' => 'u_test', 'X-Spocr-Key-Id' => 'key_test');
     my @s = map { $backend->send_request('GET', '/view?path=Large&format=csv',
-        { 'X-Spocr-Uid' => 'u_test', 'X-Spocr-Key-Id' => 'key_test' }) } 1 .. 4;
+                                         \%mine) } 1, 2;
     my $want = "\xEF\xBB\xBFname,text\r\n"
         . join '', map { "$_.png,$_$text\r\n" } 1 .. 600;
-    is $backend->answer($_)->{body}, $want, 'three megabytes, four times'
-        for @s;
+    is $backend->answer($_)->{body}, $want, 'three megabytes, twice' for @s;
+
+    # a file takes its place on the disk until its reader has all of it
+    my $begin = sub {
+        my $s = $backend->send_request('GET',
+            '/view?path=Large&format=csv', \%mine);
+        sysread $s, my $said, 15;
+        return $said =~ / 200 / && $s;
+    };
+    @s = map { $backend->wait_for($begin) } 1, 2;
+    my $r = csv($path);
+    is $r->{status}, 503, 'no third file of a tenant beside two';
+    is $r->{json}{details}{retryAfterSec}, 5, 'for now';
+    my @other = ('X-Spocr-Uid' => 'u_other');
+    $backend->call('POST', '/create', { path => '', type => 'sheet',
+        name => 'S', columns => [column('a')] }, @other);
+    is $backend->call('GET', '/view?path=S&format=csv', undef, @other)
+        ->{status}, 200, 'but one of another';
+    close shift @s;
+    ok $backend->wait_for(sub { csv($path)->{status} == 200 }),
+        'when one reader is gone';
+    close $_ for @s;
+}
+
+# one image's text on each line of its array
+{
+    create('Wide', column('text'), column('items', 'a'));
+    Spocr::Ocr::fill($data, 'Wide', { name => 'a.png', data => {
+        text => 'x' x 200_000, items => [map { { a => $_ } } 1 .. 1400],
+        field_bboxes => {} } });
+    my $r = csv('path=Wide');
+    is $r->{status}, 413, '280 MB of one image' or diag $r->{body};
+    is_deeply [glob "/proc/$backend->{pid}/fd/*"], [grep {
+        readlink($_) !~ m{/spool/} } glob "/proc/$backend->{pid}/fd/*"],
+        'leave no file';
 }
 
 is $backend->stop, 0, 'ends well';

@@ -26,6 +26,8 @@ sub make ($backend, $name, $type = 'memo') {
 
 sub sheet ($backend) { make($backend, 'S', 'sheet') }
 
+sub csv ($backend) { $backend->call('GET', '/view?path=S&format=csv') }
+
 # whatever the folder and the umask let others see
 {
     my $data = "$dir/mode";
@@ -100,15 +102,16 @@ sub sheet ($backend) { make($backend, 'S', 'sheet') }
     is $backend->stop(0), 0, 'ends well';
 }
 
-# uploads leave room for the database
+# uploads and exports leave room for the database
 SKIP: {
     mkdir "$dir/small";
-    skip 'needs a small file system', 5
+    skip 'needs a small file system', 7
         if system "mount -t tmpfs -o size=70m none $dir/small 2>/dev/null";
     $mounted = "$dir/small";
 
     my $backend = Spocr::Ocr->start('--data', "$dir/small/data");
     sheet($backend);
+    is csv($backend)->{status}, 200, 'while there is room, a CSV';
     open my $fill, '>', "$dir/small/fill";
     print {$fill} 'x' x (1 << 20) for 1 .. 10;
     close $fill;
@@ -116,6 +119,7 @@ SKIP: {
     my $r = $backend->upload(['name="path"' => 'S', file('a.png') => $png]);
     is $r->{status}, 503, 'the disk is nearly full: no uploads';
     like $r->{json}{error}{message}, qr/storage is full/, 'says so';
+    is csv($backend)->{status}, 503, 'and no CSV';
     is_deeply [glob "$dir/small/data/spool/*"], [], 'nothing stays';
     is make($backend, 'M')->{status}, 201, 'what is small is still stored';
     is $backend->stop, 0, 'ends well';

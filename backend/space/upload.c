@@ -30,7 +30,8 @@
 #define BE_MAX_NAME    255
 #define BE_WRITE_SIZE  65536
 
-/* What uploads leave free, so that the database can still be written. */
+/* What uploads and exports leave free, so that the database can still be
+ * written. */
 
 #define BE_DISK_SPARE  (64u * 1024 * 1024)
 
@@ -168,9 +169,7 @@ be_spool_drop(be_upload_t *u)
 }
 
 
-/* 0 while uploads may take more of the disk. */
-
-static int
+int
 be_spool_room(int fd, be_fault_t *f)
 {
     struct statvfs  v;

@@ -46,6 +46,9 @@ int be_upload_end(be_upload_t *u, be_fault_t *f);
 /* Deletes what is still in the spool, closes, frees. */
 void be_upload_free(be_upload_t *u);
 
+/* 0 while more may be written beside the database, where fd is; else 503. */
+int be_spool_room(int fd, be_fault_t *f);
+
 /*
  * The stored images: <data>/images/<first two characters>/<key>.  The key
  * comes from the database or from be_key_new(); what does not look like one

@@ -26,6 +26,8 @@
 #define BE_CSV_CHUNK   (64u * 1024)
 #define BE_CSV_AT_ONCE 4         /* of the connections that read, some are for
                                   * the others */
+#define BE_CSV_FILES   16        /* until they are sent */
+#define BE_CSV_TENANT  2         /* of them, of one tenant */
 
 /* A column of the file. */
 typedef struct {
@@ -48,36 +50,69 @@ typedef struct {
 
 static pthread_mutex_t  be_csv_lock = PTHREAD_MUTEX_INITIALIZER;
 static int              be_csv_running;
+static const char      *be_csv_files[BE_CSV_FILES];  /* whose; NULL: free */
 
 
-static int
-be_csv_enter(be_fault_t *f)
+/* A place for a file: NULL, and the fault, where there is none. */
+
+static const char **
+be_csv_enter(const char *uid, be_fault_t *f)
 {
-    int  rc = -1;
+    int           i, own = 0;
+    const char  **place = NULL;
 
     pthread_mutex_lock(&be_csv_lock);
 
-    if (be_csv_running < BE_CSV_AT_ONCE) {
+    for (i = 0; i < BE_CSV_FILES; i++) {
+        if (be_csv_files[i] == NULL) {
+            place = &be_csv_files[i];
+
+        } else {
+            own += strcmp(be_csv_files[i], uid) == 0;
+        }
+    }
+
+    if (be_csv_running == BE_CSV_AT_ONCE || own >= BE_CSV_TENANT) {
+        place = NULL;
+    }
+
+    if (place != NULL) {
+        *place = uid;
         be_csv_running++;
-        rc = 0;
     }
 
     pthread_mutex_unlock(&be_csv_lock);
 
-    if (rc != 0) {
+    if (place == NULL) {
         be_fault(f, 503, "Other sheets are being exported");
         f->details = json_pack("{s:i}", "retryAfterSec", 5);
     }
 
-    return rc;
+    return place;
 }
 
 
+/* The file is made, and its place is kept; or there is none, and it is not. */
+
 static void
-be_csv_leave(void)
+be_csv_made(const char **place, int made)
 {
     pthread_mutex_lock(&be_csv_lock);
+
     be_csv_running--;
+    *place = made ? *place : NULL;
+
+    pthread_mutex_unlock(&be_csv_lock);
+}
+
+
+/* The file is closed. */
+
+static void
+be_csv_leave(void *place)
+{
+    pthread_mutex_lock(&be_csv_lock);
+    *(const char **) place = NULL;
     pthread_mutex_unlock(&be_csv_lock);
 }
 
@@ -121,6 +156,10 @@ be_csv_flush(be_csv_t *c, be_fault_t *f)
     if (c->size + c->out.len > BE_CSV_BYTES) {
         return be_fault(f, 413, "The CSV is larger than %u MB; ask for parts"
                         " of it with limit and offset", BE_CSV_BYTES >> 20);
+    }
+
+    if (be_spool_room(c->fd, f) != 0) {
+        return -1;
     }
 
     while (at < c->out.len) {
@@ -454,15 +493,17 @@ int
 be_view_csv(const be_view_t *v, const be_rows_t *rows, be_reply_t *r,
     be_fault_t *f)
 {
-    int        rc;
-    be_csv_t   c = { .view = v };
+    int           rc;
+    be_csv_t      c = { .view = v };
+    const char  **place;
 
-    if (be_csv_enter(f) != 0) {
+    place = be_csv_enter(v->in->uid, f);
+    if (place == NULL) {
         return -1;
     }
 
     rc = be_csv_make(&c, rows, f);
-    be_csv_leave();
+    be_csv_made(place, rc == 0);
 
     if (rc != 0) {
         return -1;
@@ -472,6 +513,8 @@ be_view_csv(const be_view_t *v, const be_rows_t *rows, be_reply_t *r,
     r->file = 1;
     r->fd = c.fd;
     r->len = c.size;
+    r->sent = be_csv_leave;
+    r->sent_data = place;
     r->type = "text/csv; charset=utf-8; header=present";
     be_csv_disposition(v->node.name, r->disposition, sizeof(r->disposition));
 
