@@ -98,17 +98,17 @@ be_tiff_entries(const be_bytes_t *t, size_t *at)
 }
 
 
-/* Sizes are numbers of 16 or 32 bits, and of two the first one counts, since
- * that is what the decoder goes by. */
+/* Which of two sizes a decoder goes by, and which other types it takes for a
+ * number, is its own affair: such a file has none. */
 
 static void
 be_tiff_directory(const unsigned char *p, size_t len, be_imghead_t *h,
     int sizes)
 {
-    int            turned = 0;
+    int            turned = 0, clear = 1;
     size_t         at = 0;
     be_bytes_t     t = { p, len, len > 0 && p[0] == 'I' };
-    unsigned long  i, n, tag, type, v;
+    unsigned long  i, n, tag, type, v, *side;
 
     n = be_tiff_entries(&t, &at);
     if (n == 0) {
@@ -125,12 +125,16 @@ be_tiff_directory(const unsigned char *p, size_t len, be_imghead_t *h,
             h->orientation = (int) v;
             turned = 1;
 
-        } else if (sizes && tag == 256 && h->width == 0) {
-            h->width = v;
-
-        } else if (sizes && tag == 257 && h->height == 0) {
-            h->height = v;
+        } else if (sizes && (tag == 256 || tag == 257)) {
+            side = tag == 256 ? &h->width : &h->height;
+            clear = clear && *side == 0 && v > 0
+                    && be_tiff32(&t, at + 4) == 1;    /* a number, one */
+            *side = v;
         }
+    }
+
+    if (!clear) {
+        h->width = 0;
     }
 
     if (sizes && be_tiff32(&t, at) != 0) {
@@ -245,6 +249,84 @@ be_png_head(const unsigned char *p, size_t len, be_imghead_t *h)
 }
 
 
+/* The place behind a GIF's sub-blocks, or len where they do not end. */
+
+static size_t
+be_gif_data(const unsigned char *p, size_t len, size_t at)
+{
+    while (at < len && p[at] != 0) {
+        at += 1 + (size_t) p[at];
+    }
+
+    return at < len ? at + 1 : len;
+}
+
+
+static size_t
+be_gif_palette(int packed)
+{
+    return packed & 0x80 ? 6u << (packed & 7) : 0;
+}
+
+
+/* The size is that of the first picture, whatever the screen has: so does the
+ * decoder, which makes all of them. */
+
+static void
+be_gif_head(const unsigned char *p, size_t len, be_imghead_t *h)
+{
+    int     n = 0;
+    size_t  at;
+    double  screen;
+
+    if (len < 13) {
+        return;
+    }
+
+    screen = (double) be_le16(p + 6) * (double) be_le16(p + 8);
+    at = 13 + be_gif_palette(p[10]);
+
+    while (at + 10 <= len && (p[at] == '!' || p[at] == ',')) {
+        if (p[at] == '!') {
+            at = be_gif_data(p, len, at + 2);
+            continue;
+        }
+
+        if (n++ == 0) {
+            h->width = be_le16(p + at + 5);
+            h->height = be_le16(p + at + 7);
+        }
+
+        h->all += (double) be_le16(p + at + 5) * (double) be_le16(p + at + 7);
+        at += 10 + be_gif_palette(p[at + 9]) + 1;
+        at = be_gif_data(p, len, at);
+    }
+
+    h->all = screen > h->all ? screen : h->all;
+}
+
+
+/* The first chunk has the size, be it the canvas or the picture itself; the
+ * decoder knows no other place. */
+
+static void
+be_webp_size(const unsigned char *p, size_t len, be_imghead_t *h)
+{
+    if (memcmp(p, "VP8X", 4) == 0 && len >= 18) {
+        h->width = be_le24(p + 12) + 1;
+        h->height = be_le24(p + 15) + 1;
+
+    } else if (memcmp(p, "VP8 ", 4) == 0 && len >= 18) {
+        h->width = be_le16(p + 14) & 0x3FFF;
+        h->height = be_le16(p + 16) & 0x3FFF;
+
+    } else if (memcmp(p, "VP8L", 4) == 0 && len >= 13) {
+        h->width = (be_le32(p + 9) & 0x3FFF) + 1;
+        h->height = (be_le32(p + 9) >> 14 & 0x3FFF) + 1;
+    }
+}
+
+
 static void
 be_webp_head(const unsigned char *p, size_t len, be_imghead_t *h)
 {
@@ -253,23 +335,11 @@ be_webp_head(const unsigned char *p, size_t len, be_imghead_t *h)
     for (at = 12; at + 8 <= len; at += 8 + n + (n & 1)) {
         n = be_le32(p + at + 4);
 
-        if (memcmp(p + at, "VP8X", 4) == 0 && at + 18 <= len) {
-            h->width = be_le24(p + at + 12) + 1;
-            h->height = be_le24(p + at + 15) + 1;
+        if (at == 12) {
+            be_webp_size(p + at, len - at, h);
+        }
 
-        } else if (memcmp(p + at, "VP8 ", 4) == 0 && at + 18 <= len
-                   && h->width == 0)
-        {
-            h->width = be_le16(p + at + 14) & 0x3FFF;
-            h->height = be_le16(p + at + 16) & 0x3FFF;
-
-        } else if (memcmp(p + at, "VP8L", 4) == 0 && at + 13 <= len
-                   && h->width == 0)
-        {
-            h->width = (be_le32(p + at + 9) & 0x3FFF) + 1;
-            h->height = (be_le32(p + at + 9) >> 14 & 0x3FFF) + 1;
-
-        } else if (memcmp(p + at, "EXIF", 4) == 0 && n <= len - at - 8) {
+        if (memcmp(p + at, "EXIF", 4) == 0 && n <= len - at - 8) {
             be_exif(p + at + 8, n, h);
         }
 
@@ -297,8 +367,7 @@ be_sniff(const unsigned char *p, size_t len, be_imghead_t *h)
                              || memcmp(p, "GIF89a", 6) == 0))
     {
         h->format = "GIF";
-        h->width = be_le16(p + 6);
-        h->height = be_le16(p + 8);
+        be_gif_head(p, len, h);
 
     } else if (len >= 26 && memcmp(p, "BM", 2) == 0) {
         h->format = "BMP";
@@ -368,7 +437,8 @@ be_imghead(const unsigned char *p, size_t len, be_imghead_t *h)
     }
 
     if (h->width > BE_MAX_SIDE || h->height > BE_MAX_SIDE
-        || (double) h->width * (double) h->height > BE_MAX_PIXELS)
+        || (double) h->width * (double) h->height > BE_MAX_PIXELS
+        || h->all > BE_MAX_PIXELS)
     {
         return "The image has too many pixels: at most 50 million,"
                " and 20000 a side";

@@ -14,6 +14,7 @@ typedef struct {
     unsigned long   height;
     int             orientation;  /* EXIF's 1..8; 1 when it says nothing */
     int             pages;        /* 1, or 2 for "more than one" */
+    double          all;          /* pixels that a GIF's decoder makes */
 } be_imghead_t;
 
 /*

@@ -333,7 +333,40 @@ webps(void)
     chunk("VP8L", 5);
     text("\x2F");
     little((20 - 1) | (30 - 1) << 14, 4);
-    is_size("WebP", 20, 30, 1, "WebP: a chunk of an odd length");
+    is_refused("no size", "WebP: another chunk first");
+
+    webp();
+    text("\x30\1\0\x9D\1\x2A\xFF\x3F\xFF\x3F");
+    chunk("VP8X", 10);
+    text("\x08\0\0\0");
+    little(299, 3);
+    little(199, 3);
+    is_refused("no size", "WebP: no chunk first");
+
+    webp();
+    chunk("VP8 ", 10);
+    text("\x30\1\0\x9D\1\x2A\xFF\x3F\xFF\x3F");
+    chunk("VP8X", 10);
+    text("\x08\0\0\0");
+    little(299, 3);
+    little(199, 3);
+    is_refused("too many pixels", "WebP, lossy: a canvas behind it");
+
+    webp();
+    chunk("VP8X", 10);
+    text("\x08\0\0\0");
+    little(299, 3);
+    little(199, 3);
+    chunk("XMP ", 3);
+    text("abc\0");
+    chunk("VP8X", 10);
+    text("\x08\0\0\0");
+    little(29, 3);
+    little(19, 3);
+    chunk("EXIF", 6 + EXIF_LEN);
+    text("Exif\0\0");
+    exif(8);
+    is_size("WebP", 300, 200, 8, "WebP: two canvasses, an odd length");
 
     webp();
     chunk("VP8X", 10);
@@ -406,17 +439,171 @@ bmps(void)
 
 
 static void
+gif(unsigned long width, unsigned long height, int packed)
+{
+    begin();
+    text("GIF89a");
+    little(width, 2);
+    little(height, 2);
+    little((unsigned long) packed, 1);
+    text("\0\0");
+}
+
+
+static void
+descriptor(unsigned long width, unsigned long height, int packed)
+{
+    text(",\0\0\0\0");
+    little(width, 2);
+    little(height, 2);
+    little((unsigned long) packed, 1);
+}
+
+
+/* The pixels of a picture, whatever they are. */
+
+static void
+pixels(void)
+{
+    text("\2\3abc\1,\0");
+}
+
+
+static void
+gifs(void)
+{
+    gif(64, 32, 0);
+    descriptor(64, 32, 0);
+    is_size("GIF", 64, 32, 1, "GIF");
+    memcpy(file, "GIF87a", 6);
+    is_size("GIF", 64, 32, 1, "GIF of 1987");
+
+    gif(64, 32, 0x81);
+    text("rgbrgbrgbrgb");
+    text("!\xFE\2,,\3,\0\0\0!\xF9\4abcd\0");
+    descriptor(50, 30, 0);
+    is_size("GIF", 50, 30, 1, "GIF: what is drawn, not the screen");
+
+    gif(64, 32, 0);
+    descriptor(20000, 20000, 0);
+    is_refused("too many pixels", "GIF: a large picture on a small screen");
+    gif(60000, 60000, 0);
+    descriptor(64, 32, 0);
+    is_refused("too many pixels", "GIF: a large screen");
+    gif(64, 32, 0);
+    descriptor(8, 8, 0);
+    is_refused("too small", "GIF: a small picture");
+    gif(8, 8, 0);
+    descriptor(64, 32, 0);
+    is_size("GIF", 64, 32, 1, "GIF: on a smaller screen");
+
+    /* a decoder keeps all of them */
+
+    gif(64, 32, 0);
+    descriptor(64, 32, 0x80);
+    text("rgbrgb");
+    pixels();
+    text("!\xFE\1,\0");
+    descriptor(6000, 6000, 0);
+    pixels();
+    is_size("GIF", 64, 32, 1, "GIF: the first of two pictures");
+    descriptor(6000, 6000, 0);
+    pixels();
+    is_refused("too many pixels", "GIF: too many pictures");
+
+    gif(64, 32, 0);
+    is_refused("no size", "GIF: no picture");
+    text(";");
+    descriptor(64, 32, 0);
+    is_refused("no size", "GIF: a picture behind the end");
+    gif(64, 32, 0x87);
+    descriptor(64, 32, 0);
+    is_refused("no size", "GIF: a palette longer than the file");
+    gif(64, 32, 0);
+    text("!\xFE\xFF");
+    descriptor(64, 32, 0);
+    is_refused("no size", "GIF: a comment longer than the file");
+    gif(64, 32, 0);
+    text("x");
+    descriptor(64, 32, 0);
+    is_refused("no size", "GIF: a block that is none");
+}
+
+
+/* Two bytes of a tag, and those of a size. */
+
+static void
+entry(int tag, int type, unsigned long n, unsigned long value)
+{
+    little((unsigned long) tag, 2);
+    little((unsigned long) type, 2);
+    little(n, 4);
+    little(value, 4);
+}
+
+
+static void
+tiff(unsigned long n)
+{
+    begin();
+    text("II*\0");
+    little(8, 4);
+    little(n, 2);
+}
+
+
+static void
+tiffs(void)
+{
+    int         i;
+    static int  types[] = { 1, 2, 5, 6, 8, 9, 12, 13, 16, 17, 99 };
+
+    tiff(2);
+    entry(256, 3, 1, 300);
+    entry(257, 4, 1, 200);
+    little(0, 4);
+    is_size("TIFF", 300, 200, 1, "TIFF");
+
+    for (i = 0; i < 11; i++) {
+        tiff(3);
+        entry(256, types[i], 1, 60000);
+        entry(256, 3, 1, 300);
+        entry(257, 3, 1, 200);
+        little(0, 4);
+        is_refused("no size", "TIFF: a width of another type, then one");
+        tiff(3);
+        entry(256, 3, 1, 300);
+        entry(257, types[i], 1, 60000);
+        entry(257, 4, 1, 200);
+        little(0, 4);
+        is_refused("no size", "TIFF: a height of another type, then one");
+    }
+
+    tiff(3);
+    entry(256, 3, 1, 300);
+    entry(256, 3, 1, 300);
+    entry(257, 3, 1, 200);
+    little(0, 4);
+    is_refused("no size", "TIFF: two widths");
+    tiff(3);
+    entry(256, 3, 1, 300);
+    entry(257, 3, 1, 0);
+    entry(257, 3, 1, 200);
+    little(0, 4);
+    is_refused("no size", "TIFF: no height, and a height");
+    tiff(2);
+    entry(256, 3, 1, 300);
+    entry(257, 3, 2, 200);
+    little(0, 4);
+    is_refused("no size", "TIFF: a height of two values");
+}
+
+
+static void
 others(void)
 {
     size_t         n;
     be_imghead_t   h;
-
-    begin();
-    text("GIF87a\x40\0\x20\0");
-    is_size("GIF", 64, 32, 1, "GIF of 1987");
-    begin();
-    text("GIF89a\x40\0\x20\0");
-    is_size("GIF", 64, 32, 1, "and of 1989");
 
     begin();
     text("%PDF-1.7");
@@ -467,6 +654,16 @@ others(void)
     }
     ok(n > 30, "a WebP cut at each byte");
 
+    gif(64, 32, 0x80);
+    text("rgbrgb!\xFE\2ab\0");
+    descriptor(64, 32, 0x80);
+    text("rgbrgb");
+    pixels();
+    for (n = len; len > 0; len--) {
+        (void) head(&h);
+    }
+    ok(n > 40, "a GIF cut at each byte");
+
     begin();
     exif(5);
     for (n = len; len > 0; len--) {
@@ -484,6 +681,8 @@ main(void)
     pngs();
     webps();
     bmps();
+    gifs();
+    tiffs();
     others();
 
     return done();

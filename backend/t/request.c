@@ -18,7 +18,7 @@
 
 /* A 16 by 16 GIF's head. */
 
-#define GIF     "R0lGODlhEAAQAAAA"
+#define GIF     "R0lGODlhEAAQAAAAACwAAAAAEAAQAAAA"
 
 
 /* The member at fault, "-" where none is named, "" for a request that is
@@ -109,13 +109,13 @@ test_taken(void)
 
     is(parse("{" FIELDS ",\"image\":\"" GIF "\"}", &r, message), "",
        "base64 alone");
-    ok(r.image_len == 12 && memcmp(r.image, "GIF89a", 6) == 0 && !r.url
+    ok(r.image_len == 24 && memcmp(r.image, "GIF89a", 6) == 0 && !r.url
        && !r.deprecated && r.hints == NULL && r.prompt == NULL, "is decoded");
     be_request_free(&r);
 
     is(parse("{" FIELDS ",\"image\":\"DATA:image/gif;BASE64," GIF "\","
              "\"image_type\":\"base64\"}", &r, message), "", "a data: URI");
-    ok(r.image_len == 12 && r.deprecated, "is decoded; an old name");
+    ok(r.image_len == 24 && r.deprecated, "is decoded; an old name");
     be_request_free(&r);
 
     is(parse("{\"autoFields\":true,\"templateId\":null,\"imageType\":\"url\","

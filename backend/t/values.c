@@ -104,7 +104,7 @@ test_imghead(void)
     be_imghead_t   h;
     unsigned char  png[33] = "\x89PNG\r\n\x1A\n\0\0\0\rIHDR\0\0\x75\x30\0\0"
                              "\x75\x30\x01";
-    unsigned char  gif[10] = "GIF89a\x20\0\x30";
+    unsigned char  gif[23] = "GIF89a\x20\0\x30\0\0\0\0,\0\0\0\0\x20\0\x30";
     static const unsigned char  jpeg[] =
         "\xFF\xD8\xFF\xE1\0\x22" "Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03"
         "\0\0\0\x01\0\x06\0\0\0\0\0\0\xFF\xC0\0\x0B\x08\0\x40\0\x80\x01\x01"
