@@ -17,7 +17,7 @@ BE_PURE   := address base64 buf fault geometry imghead json layout lexicon \
              auto auto_pairs answer engine_http ident llm llm_answer \
              match page page_json query request rules rules_column rules_field \
              rules_party rules_plain rules_table rules_total rules_vendor \
-             scan scan_date schema \
+             sandbox scan scan_date schema \
              space/csv space/cut space/multipart space/value space/where templates text
 BE_REST   := $(filter-out $(BE_PURE) measure%, \
              $(patsubst backend/%.c,%,$(wildcard backend/*.c \

@@ -20,6 +20,7 @@
 #include "helper.h"
 #include "http.h"
 #include "options.h"
+#include "sandbox.h"
 #include "space/courier.h"
 #include "space/jobs.h"
 #include "space/money.h"
@@ -392,6 +393,7 @@ main(int argc, char **argv)
     }
 
     be_single_threaded(argv);
+    be_sandbox_front();
 
     /* bodies of many megabytes go back to the system when they are freed;
      * by default the heaps of a dozen threads would learn to keep them */

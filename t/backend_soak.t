@@ -27,9 +27,11 @@ my %call = (image => Spocr::Ocr::sample('receipt.png'),
 # MB: the memory in use, and a process' share of it
 sub memory ($pid) {
     my ($rss) = Spocr::Ocr::slurp("/proc/$pid/status") =~ /VmRSS:\s+(\d+)/;
-    my ($pss) = Spocr::Ocr::slurp("/proc/$pid/smaps_rollup")
-        =~ /^Pss:\s+(\d+)/m;
-    return ($rss / 1024, $pss / 1024);
+
+    # of the front only root may know its share
+    my $rollup = eval { Spocr::Ocr::slurp("/proc/$pid/smaps_rollup") } // '';
+    my ($pss) = $rollup =~ /^Pss:\s+(\d+)/m;
+    return ($rss / 1024, ($pss // $rss) / 1024);
 }
 
 # a worker that sleeps has given back what it used for its last page

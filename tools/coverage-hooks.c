@@ -2,12 +2,14 @@
  * Linked into the backend that "make coverage" builds, by the linker's
  * --wrap: the backend's own code is the one that is shipped, and all of it
  * runs.  But its helpers may not write files, and so could not leave their
- * counts; and tests kill it.  Here the limit of a file's size and the filter
- * of system calls are asked for in vain, and counts are written after each
- * answer of a helper, before exec() and _exit(), and on SIGUSR2, which then
- * kills the process, as SIGKILL does, which the test has in mind.
+ * counts; and tests kill it.  Here the limit of a file's size, the filter of
+ * system calls and Landlock, the only use of syscall(), are asked for in vain,
+ * and counts are written after each answer of a helper, before exec() and
+ * _exit(), and on SIGUSR2, which then kills the process, as SIGKILL does,
+ * which the test has in mind.
  */
 
+#include <errno.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
@@ -26,6 +28,7 @@ void __real__exit(int status) __attribute__((noreturn));
 
 int __wrap_setrlimit(int what, const struct rlimit *r);
 int __wrap_prctl(int what, ...);
+long __wrap_syscall(long number, ...);
 int __wrap_be_frame_write(int fd, const void *fr, unsigned long long deadline);
 int __wrap_execv(const char *path, char *const argv[]);
 void __wrap__exit(int status) __attribute__((noreturn));
@@ -114,6 +117,16 @@ __wrap_prctl(int what, ...)
     }
 
     return __real_prctl(what, a[0], a[1], a[2], a[3]);
+}
+
+
+long
+__wrap_syscall(long number, ...)
+{
+    (void) number;
+    errno = ENOSYS;
+
+    return -1;
 }
 
 
