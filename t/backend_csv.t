@@ -56,7 +56,7 @@ my @keys = Spocr::Ocr::fill($data, $name,
         '1,960.00', items => [
           { description => "=cmd|' /C calc'!A0", qty => '-2' },
           { description => "two\r\nlines", qty => '' },
-          { description => '@x', qty => '+1' }],
+          { description => '@x;-y', qty => '+1' }],
         taxes => [{ rate => '8%' }, { rate => '10%' }],
         field_bboxes => { vendor => {} } } },
     { name => 'c.png', status => 'pending' },
@@ -69,7 +69,7 @@ my $want = "\xEF\xBB\xBF" . join '', map { "$_\r\n" }
         . '"1,960.00"',
     qq("a,b.png","Caf\xC3\xA9 ""Z\xC3\xBCrich""","two\r\nlines",,10%,)
         . '"1,960.00"',
-    qq("a,b.png","Caf\xC3\xA9 ""Z\xC3\xBCrich""",'\@x,+1,,"1,960.00"),
+    qq("a,b.png","Caf\xC3\xA9 ""Z\xC3\xBCrich""","'\@x;'-y",+1,,"1,960.00"),
     'c.png,,,,,',
     q('-d.png,,,,,-5);
 

@@ -13,13 +13,21 @@
 #include "value.h"
 
 
-/* A cell that would be computed: the wide forms are taken for the narrow ones
- * by spreadsheets of East Asia. */
+/* What parts cells for some reader: of a file with semicolons or tabs, for
+ * whom the quotes of a cell that is not the first one are letters like any
+ * other. */
+
+#define BE_CSV_PARTS   ";\t\r\n"
+
+#define BE_CSV_NUMBER  200       /* bytes; what is longer is none */
+
+
+/* What begins a formula: the wide forms are taken for the narrow ones by
+ * spreadsheets of East Asia. */
 
 static int
-be_csv_formula(const char *s)
+be_csv_begins(const char *s, const char *signs)
 {
-    double       num;
     uint32_t     cp;
     const char  *p = s;
 
@@ -29,8 +37,46 @@ be_csv_formula(const char *s)
         cp -= 0xFEE0;
     }
 
-    return cp != 0 && cp < 0x80 && strchr("=+-@\t\r\n", (int) cp) != NULL
-           && !be_value_number(s, &num);
+    return cp != 0 && cp < 0x80 && strchr(signs, (int) cp) != NULL;
+}
+
+
+/* A cell that would be computed. */
+
+static int
+be_csv_formula(const char *s)
+{
+    double  num;
+
+    return be_csv_begins(s, "=+-@\t\r\n") && !be_value_number(s, &num);
+}
+
+
+/* The same, behind what parts cells. */
+
+static int
+be_csv_another(const char *s)
+{
+    char    piece[BE_CSV_NUMBER];
+    double  num;
+    size_t  len;
+
+    s += strspn(s, "\"");
+
+    if (!be_csv_begins(s, "=+-@")) {
+        return 0;
+    }
+
+    len = strcspn(s, BE_CSV_PARTS);
+
+    if (len >= sizeof(piece)) {
+        return 1;
+    }
+
+    memcpy(piece, s, len);
+    piece[len] = '\0';
+
+    return !be_value_number(piece, &num);
 }
 
 
@@ -40,7 +86,7 @@ be_csv_cell(be_buf_t *b, const char *s)
     int     quoted;
     size_t  len;
 
-    quoted = strpbrk(s, "\",\r\n") != NULL;
+    quoted = strpbrk(s, "\"," BE_CSV_PARTS) != NULL;
 
     if (quoted) {
         be_buf_str(b, "\"");
@@ -51,7 +97,7 @@ be_csv_cell(be_buf_t *b, const char *s)
     }
 
     for ( ;; ) {
-        len = strcspn(s, "\"");
+        len = strcspn(s, "\"" BE_CSV_PARTS);
         be_buf_add(b, s, len);
         s += len;
 
@@ -59,8 +105,14 @@ be_csv_cell(be_buf_t *b, const char *s)
             break;
         }
 
-        be_buf_str(b, "\"\"");
-        s++;
+        be_buf_add(b, s, 1);
+
+        if (*s++ == '"') {
+            be_buf_str(b, "\"");
+
+        } else if (be_csv_another(s)) {
+            be_buf_str(b, "'");
+        }
     }
 
     if (quoted) {

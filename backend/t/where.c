@@ -286,7 +286,7 @@ static void
 csv(void)
 {
     int    i;
-    char   out[420], name[520];
+    char   out[420], name[520], want[540];
 
     cell("", "");
     cell("plain", "plain");
@@ -302,10 +302,32 @@ csv(void)
     cell("-1,960.00", "\"-1,960.00\"");
     cell("-5+cmd|' /C calc'!A0", "'-5+cmd|' /C calc'!A0");
     cell("@SUM(A1)", "'@SUM(A1)");
-    cell("\tx", "'\tx");
+    cell("\tx", "\"'\tx\"");
     cell("\rx", "\"'\rx\"");
     cell("\xEF\xBC\x9D""1+1", "'\xEF\xBC\x9D""1+1");
     cell("a=b", "a=b");
+
+    /* what a reader takes for more cells, or lines, than there are */
+
+    cell("a;b", "\"a;b\"");
+    cell("a\tb", "\"a\tb\"");
+    cell("a;=1+1", "\"a;'=1+1\"");
+    cell("a\t@x;+y", "\"a\t'@x;'+y\"");
+    cell("a\r\n-x", "\"a\r\n'-x\"");
+    cell("=a;=b", "\"'=a;'=b\"");
+    cell("a;;=b", "\"a;;'=b\"");
+    cell("a;\"=b\"", "\"a;'\"\"=b\"\"\"");
+    cell("a;\xEF\xBC\x9D""1", "\"a;'\xEF\xBC\x9D""1\"");
+    cell("1;-5;+1,5;-x", "\"1;-5;+1,5;'-x\"");
+    cell("-5;-6", "\"'-5;-6\"");
+    cell("a; =b;c", "\"a; =b;c\"");
+    cell("a;", "\"a;\"");
+
+    memset(name, ' ', 300);
+    memcpy(name, "a;-1", 4);
+    strcpy(name + 300, "+x");
+    snprintf(want, sizeof(want), "\"a;'%s\"", name + 2);
+    cell(name, want);
 
     disposition("Invoices 2026", "attachment; filename=\"Invoices 2026.csv\";"
                 " filename*=UTF-8''Invoices%202026.csv");
