@@ -105,11 +105,12 @@ be_fetch_meta(const be_fetch_t *q, be_frame_t *job, be_fault_t *f)
         }
     }
 
-    meta = json_pack("{s:s,s:o,s:O*,s:b,s:b,s:i,s:I,s:I}", "url", q->url,
+    meta = json_pack("{s:s,s:o,s:O*,s:b,s:b,s:i,s:I,s:I,s:I}", "url", q->url,
                      "headers", headers, "allowed", q->allowed,
                      "post", q->body != NULL, "trusted", q->trusted,
                      "hops", follows ? q->hops : 0,
                      "timeout", (json_int_t) q->timeout_ms,
+                     "until", (json_int_t) q->until,
                      "max", (json_int_t) q->max);
 
     if (meta == NULL) {
@@ -387,7 +388,7 @@ be_fetch_job(CURL *c, const be_frame_t *job)
     char               *url, text[48];
     long                status = 0;
     json_t             *meta;
-    uint64_t            deadline = be_now_ms();
+    uint64_t            until, deadline = be_now_ms();
     be_get_t            t = { 0 };
     be_fault_t          f = { 0 };
     be_frame_t          reply = { 0 };
@@ -396,6 +397,8 @@ be_fetch_job(CURL *c, const be_frame_t *job)
     meta = json_loadb(job->text, job->text_len, 0, NULL);
     url = be_strdup(json_string_value(json_object_get(meta, "url")));
     deadline += (uint64_t) be_fetch_int(meta, "timeout");
+    until = (uint64_t) be_fetch_int(meta, "until");
+    deadline = until && until < deadline ? until : deadline;
     t.allowed = json_object_get(meta, "allowed");
     t.trusted = json_is_true(json_object_get(meta, "trusted"));
     t.hops = (int) be_fetch_int(meta, "hops");

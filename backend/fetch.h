@@ -20,6 +20,8 @@ typedef struct {
                                       * an answer like others */
     long                timeout_ms;  /* the span has to leave room for it: a
                                       * helper that is late is killed */
+    uint64_t            until;       /* and no longer than that, by the clock
+                                      * of be_now_ms(); 0: as it says */
     size_t              max;         /* of the answer's body; 0: it is not
                                       * wanted, and thrown away */
 } be_fetch_t;

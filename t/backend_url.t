@@ -131,5 +131,18 @@ is asked, $before, 'none of these was sent anything';
     $other->stop;
 }
 
+# a host that takes the request and says nothing: told before the time of the
+# call is over, however short that is
+{
+    my $mute = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 5)
+        or die "cannot listen: $!\n";
+    my $host = '127.0.0.1:' . $mute->sockport;
+    my $short = Spocr::Ocr->start('--timeout', 3, '--allow-url-host', $host);
+    my $r = $short->fields({ @f, image => "http://$host/" });
+    is "$r->{status} " . ($r->{json}{details}{reason} // ''), '400 timeout',
+        'no answer in the time of a short call' or diag $r->{body};
+    is $short->stop, 0, 'ends well';
+}
+
 is $backend->stop, 0, 'ends well';
 done_testing;
