@@ -368,6 +368,42 @@ be_pool_fault(be_frame_t *reply, be_fault_t *f)
 }
 
 
+/* A helper with the job in its hands: BE_FRAME_OK; *slot is NULL where none
+ * came free in time. */
+
+static int
+be_pool_hand(be_pool_t *p, const be_frame_t *job, const be_span_t *span,
+    be_slot_t **slot)
+{
+    int         rc, tries;
+    be_slot_t  *s;
+
+    for (tries = 0; ; tries++) {
+        *slot = s = be_pool_take(p, span->start_by);
+
+        if (s == NULL) {
+            return BE_FRAME_TIMEOUT;
+        }
+
+        /* a helper that has just been started loads its models first */
+
+        rc = be_slot_greet(s, span->end_by);
+
+        if (rc == BE_FRAME_OK) {
+            rc = be_frame_write(s->fd, job, span->end_by);
+        }
+
+        if (rc != BE_FRAME_CLOSED || tries > 0) {
+            return rc;
+        }
+
+        /* it was dead before the job could do that to it */
+
+        be_pool_give(p, s, 0);
+    }
+}
+
+
 int
 be_pool_call(be_pool_t *p, const be_frame_t *job, be_frame_t *reply,
     const be_span_t *span, be_fault_t *f)
@@ -375,20 +411,12 @@ be_pool_call(be_pool_t *p, const be_frame_t *job, be_frame_t *reply,
     int         rc;
     be_slot_t  *s;
 
-    s = be_pool_take(p, span->start_by);
+    rc = be_pool_hand(p, job, span, &s);
 
     if (s == NULL) {
         be_fault(f, 503, "The service is busy");
         f->details = json_pack("{s:i}", "retryAfterSec", 5);
         return -1;
-    }
-
-    /* a helper that has just been started loads its models first */
-
-    rc = be_slot_greet(s, span->end_by);
-
-    if (rc == BE_FRAME_OK) {
-        rc = be_frame_write(s->fd, job, span->end_by);
     }
 
     if (rc == BE_FRAME_OK) {

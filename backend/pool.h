@@ -35,9 +35,10 @@ void be_pool_destroy(be_pool_t *p);
 int be_pool_event(const be_pool_t *p);
 
 /*
- * Any thread: one job; waits for a free helper.  Returns 0 and the reply, or
- * -1 with the fault: what the helper answered, 502 when it died or was not
- * done in time, which costs it the life, 503 when none came free in time.
+ * Any thread: one job; waits for a free helper, and for another one where that
+ * died before it had the job.  Returns 0 and the reply, or -1 with the fault:
+ * what the helper answered, 502 when it died or was not done in time, which
+ * costs it the life, 503 when none came free in time.
  */
 int be_pool_call(be_pool_t *p, const be_frame_t *job, be_frame_t *reply,
     const be_span_t *span, be_fault_t *f);

@@ -5,6 +5,7 @@ use v5.36;
 use lib 't/lib';
 use Test::More;
 use IO::Select;
+use MIME::Base64 qw(encode_base64);
 use Time::HiRes qw(time sleep);
 use Spocr::Contract ':ocr';
 use Spocr::Ocr;
@@ -34,6 +35,25 @@ sub works ($backend, $what) {
     like $r->{json}{error}{message}, qr/unexpectedly/, 'says why';
     works $backend, 'the next call';
     isnt +($backend->workers)[0], $w, 'by another worker';
+    is $backend->stop, 0, 'ends well';
+}
+
+# a worker dies before it has all of a page: the page is another one's
+{
+    my $backend = Spocr::Ocr->start('--timeout', 30);
+    my ($w) = $backend->workers;
+
+    # more than a socket holds, behind the end of the image
+    my $png = Spocr::Ocr::slurp('backend/samples/receipt.png') . "\0" x 4e6;
+    kill STOP => $w;
+    my $s = $backend->send_fields({ %call, image => encode_base64($png, '') });
+    $backend->wait_for(sub { Spocr::Ocr::fed($w) });
+    kill KILL => $w;
+
+    my $r = $backend->answer($s);
+    is $r->{status}, 200, 'a worker that died before: it is read' or
+        diag $r->{body};
+    is $r->{json}{data}{total}, '19.66', 'by another one';
     is $backend->stop, 0, 'ends well';
 }
 
