@@ -6,6 +6,7 @@ use lib 't/lib';
 use Test::More;
 use File::Temp ();
 use IPC::Open2 qw(open2);
+use POSIX ();
 use Spocr::Contract ':ocr';
 use Spocr::Ocr;
 use Time::HiRes qw(time);
@@ -100,6 +101,39 @@ sub csv ($backend) { $backend->call('GET', '/view?path=S&format=csv') }
     waitpid $pid, 0;
     is $backend->answer($s)->{status}, 201, 'a stop waits for who waits';
     is $backend->stop(0), 0, 'ends well';
+}
+
+# a folder of images that somebody else has just made is on the disk, too,
+# before a client is told of an image in it
+SKIP: {
+    my $data = "$dir/sync";
+    my $backend = Spocr::Ocr->start('--data', $data);
+    sheet($backend);
+    my @letters = ('a' .. 'z', 0 .. 9);
+    for my $first (@letters) {
+        mkdir "$data/images/$first$_" for @letters;
+    }
+
+    my $trace = "$dir/trace";
+    my $pid = fork // die;
+    if (!$pid) {
+        open STDERR, '>', "$trace.said" or POSIX::_exit(127);
+        exec 'strace', '-f', '-y', '-e', 'trace=fsync', '-o', $trace, '-p',
+            $backend->{pid} or POSIX::_exit(127);
+    }
+    my $ended = 0;
+    $backend->wait_for(sub {
+        $ended = waitpid($pid, POSIX::WNOHANG()) == $pid;
+        $ended || -e "$trace.said"
+            && Spocr::Ocr::slurp("$trace.said") =~ /attached/;
+    });
+    skip 'needs strace, and its permission', 1 if $ended;
+
+    $backend->upload(['name="path"' => 'S', file('a.png') => $png]);
+    kill INT => $pid;
+    waitpid $pid, 0;
+    like Spocr::Ocr::slurp($trace), qr{fsync\(\d+<\Q$data\E/images>},
+        'the folder of the folders is on the disk';
 }
 
 # uploads and exports leave room for the database

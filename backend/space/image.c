@@ -67,7 +67,6 @@ be_folder_sync(const char *path)
 int
 be_image_keep(const be_store_t *s, const char *key, be_file_t *file)
 {
-    int   made;
     char  path[640], folder[600];
 
     snprintf(folder, sizeof(folder), "%s/images", be_store_dir(s));
@@ -79,9 +78,12 @@ be_image_keep(const be_store_t *s, const char *key, be_file_t *file)
     }
 
     *strrchr(path, '/') = '\0';
-    made = mkdir(path, 0700) == 0;
 
-    if ((!made && errno != EEXIST) || (made && be_folder_sync(folder) != 0)) {
+    /* one that is there may be another thread's, who has yet to sync it */
+
+    if ((mkdir(path, 0700) != 0 && errno != EEXIST)
+        || be_folder_sync(folder) != 0)
+    {
         return be_image_error("mkdir");
     }
 
