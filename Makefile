@@ -4,7 +4,7 @@
 #
 #   CC, CFLAGS, LDFLAGS   as usual; hardening flags are part of the default
 #   NGX_SRC=DIR           build against an nginx source tree instead of the
-#                         installed nginx-dev
+#                         installed nginx-dev; NGINX_SRC=DIR is the same
 #   V=1                   show the commands
 
 B        := build
@@ -19,7 +19,7 @@ LDFLAGS  ?= -Wl,-z,relro -Wl,-z,now
 WARN     ?= -Wall -Wextra -Wshadow -Wconversion -Wno-sign-conversion \
             -Wstrict-prototypes -Wmissing-prototypes -Wpointer-arith \
             -Wformat=2 -Wvla -Wwrite-strings -Wno-unused-parameter -Werror
-NGX_SRC  ?= /usr/share/nginx/src
+NGX_SRC  ?= $(or $(NGINX_SRC),/usr/share/nginx/src)
 V        ?=
 
 export CC CFLAGS LDFLAGS NGX_SRC V

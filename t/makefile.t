@@ -109,6 +109,8 @@ like $out, qr/ngx_spocr_id\.c:\d+.*nonsense/, 'says which, and where';
 ($exit, $out) = make('NGX_SRC=/nonexistent');
 isnt $exit, 0, 'make NGX_SRC= without a source tree';
 like $out, qr/No nginx headers in \/nonexistent/, 'says so';
+like +(make('NGINX_SRC=/nowhere'))[1], qr/No nginx headers in \/nowhere/,
+    'NGINX_SRC= is the same';
 
 ($exit, $out) = make(q{CC='cc -D__HIREDIS_H'});
 isnt $exit, 0, 'make, where hiredis has no such functions';
