@@ -1,8 +1,9 @@
 # docs/idempotency.md: the sample clients, as they stand there, against a
-# gateway whose backend fails at first; and the check of a signature that
-# docs/backend.md has.
+# gateway whose backend fails at first, and against the bundled backend; and the
+# check of a signature that docs/backend.md has.
 
 use lib 't/lib';
+use Spocr::Ocr;
 use Spocr::Test;
 
 my $t = Spocr::Test->new;
@@ -23,7 +24,7 @@ for (['bash', 'upload.sh', 'bash'], ['python', 'upload.py', 'python3'],
     my ($language, $name, $with) = @$_;
     my @blocks = $page =~ /^```$language\n(.*?)^```/gms;
     is @blocks, 1, "one sample in $language";
-    like $blocks[0], qr/^(?:#|\/\/) (?:node )?\Q$name\E FILE \[PATH\]$/m,
+    like $blocks[0], qr/^(?:#|\/\/) (?:node )?\Q$name\E FILE \[ENDPOINT\]$/m,
         '  says how it is called';
     $program{$language} = [$with, $t->file($name, $blocks[0])];
 }
@@ -33,8 +34,10 @@ $t->file('secret', ('0123456789abcdef' x 4) . "\n");
 $t->file('upstream', ('fedcba9876543210' x 4) . "\n");
 chmod 0600, "$dir/secret", "$dir/upstream";
 
+my $ocr = Spocr::Ocr->start('--tcp', '--data', "$dir/data");
+
 # One worker, so that every other request that comes to a backend fails.
-$t->start(<<'EOC');
+$t->start(<<'EOC' =~ s/%%OCR%%/$ocr->{address}/r);
 %%MAIN%%
 worker_processes 1;
 events {}
@@ -68,6 +71,16 @@ http {
     }
 
     server {
+        listen 127.0.0.1:%%PORT_4%%;
+        spocr on;
+        client_max_body_size 30m;
+        location / {
+            spocr_idempotency on;
+            proxy_pass http://%%OCR%%;
+        }
+    }
+
+    server {
         listen 127.0.0.1:%%PORT_2%%;
         location / {
             proxy_set_header X-Test status=503;
@@ -88,6 +101,7 @@ my $other = $t->file('other.png', "\x89PNG\r\n\x1a\n" . "9876543210" x 1000);
 delete @ENV{grep { /^(?:https?|all|no)_proxy$/i } keys %ENV};
 $ENV{SPOCR_URL} = 'http://127.0.0.1:' . $t->port(1);
 $ENV{SPOCR_KEY} = $t->key('alice');
+$ENV{SPOCR_SHEET} = 'Receipts';
 
 sub header ($request, $name) {
     my ($h) = grep { lc $_->[0] eq lc $name } @{ $request->{headers} };
@@ -140,10 +154,40 @@ for my $language (sort keys %program) {
     }
 }
 
+# the bundled backend takes what they send
+my @alice = (port => 4, key => $t->key('alice'));
+my $made = $t->post('/create', @alice,
+    headers => ['Content-Type' => 'application/json'],
+    body => '{"type":"sheet","name":"Receipts","templateId":"receipt"}');
+is $made->status, 201, 'a sheet in the bundled backend' or diag $made->body;
+
+my $uploads = 0;
+for my $language (sort keys %program) {
+    my ($with, $script) = @{ $program{$language} };
+
+    SKIP: {
+        skip "$with is missing", 1 if ($t->command($with, '--version'))[0];
+
+        local $ENV{SPOCR_URL} = 'http://127.0.0.1:' . $t->port(4);
+        local $ENV{SPOCR_IDEMPOTENCY_KEY} = "real-$language";
+        my @call = ($with, $script, 'backend/samples/receipt.png');
+        my ($exit, $out) = $t->command(@call);
+        is $exit, 0, "$language: an image" or diag $out;
+        my $answer = eval { JSON::PP->new->decode($out) } // {};
+        is_deeply [map { $_->{originalName} } @{ $answer->{jobs} // [] }],
+            ['receipt.png'], '  is taken, by its name';
+        is $answer->{path}, 'Receipts', '  into the sheet';
+        is +($t->command(@call))[1], $out, '  once';
+        $uploads++;
+    }
+}
+is $t->get('/view?path=Receipts&boxes=0', @alice)->json->{total}, $uploads,
+    'an image of each is in the sheet';
+
 # a key of its own where none is given
 delete $ENV{SPOCR_IDEMPOTENCY_KEY};
 my ($exit) = $t->command(@{ $program{bash} }, $file);
-is $exit, 0, 'without a key, and a path';
+is $exit, 0, 'without a key, and an endpoint';
 like header(($t->backend->requests)[-1], 'Idempotency-Key'),
     qr/^[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}$/, 'a UUID is made';
 
@@ -171,4 +215,5 @@ is said_of('fedcba9876543210' x 4, target => '/upload?x'), "False\n",
     'nor to another target';
 is said_of('fedcba9876543210' x 4, headers => []), "False\n", 'nor unsigned';
 
+is $ocr->stop, 0, 'the backend ends well';
 $t->done;
