@@ -137,6 +137,9 @@ for ([BE_MAX_IMAGE => 'imghead.h', qr/^\| an image \| (\d+) MB/m],
      [BE_PATH_DEPTH => 'space/tree.h', qr/(\d+) levels/],
      [BE_MAX_NODE_NAME => 'space/api_tree.c', qr/levels, names of (\d+)/],
      [BE_MAX_MEMO => 'space/api_tree.c', qr/a memo \| (\d+) KB/],
+     [BE_VIEW_BYTES => 'space/api_view.c', qr/`\/view` has at\s+most (\d+) MB/],
+     [BE_MAX_COLUMNS => 'space/where.h', qr/of its own gets (\d+), and no/],
+     [BE_MAX_NAME => 'space/upload.c', qr/files are cut to (\d+) bytes/],
      [BE_MAX_WHERE => 'space/where.h', qr/`where`, `sort` \| (\d+),/],
      [BE_MAX_SORT => 'space/where.h', qr/`where`, `sort` \| \d+, (\d+)/],
      [BE_VIEW_MAX => 'space/api_view.c', qr/`\/view` \| (\d+) rows/],
@@ -148,6 +151,25 @@ for ([BE_MAX_IMAGE => 'imghead.h', qr/^\| an image \| (\d+) MB/m],
     is +($n // '') =~ s/,//gr * ($unit // 1), number($define, "backend/$file"),
        "api.md: $define";
 }
+
+# bodies: the gateway's limits
+my %size;
+for my $file ('conf.d/api.conf', 'conf.d/storage.conf') {
+    my $conf = slurp($file) =~ s/^\s*#.*\n//gmr;
+    $size{''} = $1 if $conf =~ /^client_max_body_size (\w+);/m;
+    while ($conf =~ /^location (?:= )?(\S+) \{\n(.*?)^\}/gms) {
+        my ($path, $text) = ($1, $2);
+        $size{$path} = $1 if $text =~ /^ *client_max_body_size (\w+);/m;
+    }
+}
+my ($bodies) = $client =~ /^\| bodies \| (.*) \|$/m;
+my %body = ('/upload' => $size{'/upload'});
+while ($bodies =~ /(\d+) ([MK])B \(([^)]*)\)/g) {
+    my ($n, $unit, $paths) = ($1, $2, $3);
+    $body{$_} = $n . lc $unit
+        for $paths eq 'all others' ? '' : $paths =~ /`([^`]+)`/g;
+}
+is_deeply \%body, \%size, 'api.md: bodies, as the gateway takes them';
 
 # what an OCR engine may send
 for ([BE_MAX_TOKENS => qr/words in reading order, ([\d,]+) at most/],
