@@ -164,15 +164,18 @@ my %ill = (
     SpocrRedisLinkUnstable => { 'redis_links_total{event="closed"}' =>
                                     '0x80 0+3x60' },
     SpocrSubscriberLost => { 'redis_subscribed' => '1x80 0x60' },
+    SpocrNodeGone => undef,                     # only "up" is left of it
     SpocrGatewayGone => undef,                  # nothing at all is scraped
 );
 is join(' ', sort keys %ill), join(' ', sort @alerts), 'each rule is tried';
 
 sub node ($node, %change) {
     my %series = (%healthy, %change);
-    return map {
+    my $up = delete $series{up} // '1x130';
+    my $of = "job=\"spocr\",instance=\"$node\"";
+    return { series => "up{$of}", values => $up }, map {
         my ($name, $labels) = /^(\w+)(?:\{(.*)\})?$/;
-        { series => "nginx_spocr_$name\{instance=\"$node\""
+        { series => "nginx_spocr_$name\{$of"
                     . (defined $labels ? ",$labels" : '') . '}',
           values => $series{$_} }
     } sort keys %series;
@@ -198,6 +201,29 @@ for my $alert (grep { $ill{$_} } @alerts) {
 push @cases, case('nothing is scraped',
     [{ series => 'up', values => '0x130' }],
     '{alertname="SpocrGatewayGone"}');
+push @cases, case('one node is scraped no more',
+    [node('a', up => '1x80 0x50',
+          map { $_ => $healthy{$_} =~ s/^(.*)x\d+.*/$1x80 stale/r }
+          keys %healthy), node('b')],
+    '{alertname="SpocrNodeGone",instance="a"}');
+
+# what is shown as a percentage is the ratio: 15 of 100 a second
+my $guessed = case('the percentage of SpocrKeysGuessed',
+    [node('a', %{ $ill{SpocrKeysGuessed} })],
+    '{alertname="SpocrKeysGuessed",instance="a"}');
+my ($severity, $summary) = $rules =~
+    /alert: SpocrKeysGuessed\n.*?severity: (\w+)\n.*?summary: >-\n(.*?)\n\n/s;
+$summary = join ' ', split ' ', $summary
+    =~ s/\{\{ \$value \| humanizePercentage \}\}/15%/r
+    =~ s/\{\{ \$labels\.instance \}\}/a/r;
+$guessed->{alert_rule_test} = [{
+    eval_time => '100m', alertname => 'SpocrKeysGuessed',
+    exp_alerts => [{
+        exp_labels => { severity => $severity, instance => 'a' },
+        exp_annotations => { summary => $summary },
+    }],
+}];
+push @cases, $guessed;
 
 # one to a file, so that a failure names its rule
 $t->file('rules.yml', $rules);

@@ -201,6 +201,13 @@ is $line->{limit}, 'PASSED', 'what the limit said';
 unlike join('', map { $t->log($_) } qw(spocr-access.log spocr-error.log)),
     qr/\Q${\ $t->key('all')}/, 'no key in a log';
 
+# refusals are in it, and not in the error log, as docs/operations.md says
+my ($refused) = map { JSON::PP->new->decode($_) }
+                grep { /"error_code":"insufficient_scope"/ } @lines;
+is $refused->{key_id}, 'key_read', 'a refusal is in the access log';
+is $refused->{status}, 403, '  with its status';
+unlike $t->log('spocr-error.log'), qr/ refused: /, '  and in no other';
+
 # the parts that a site switches on
 $t->file('spocr/spocr.conf', uncommented($site,
     'include spocr/idempotency.conf;',
