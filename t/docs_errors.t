@@ -52,10 +52,12 @@ for my $code (@rows) {
         "$code: what to do";
 }
 
-# the three questions sort every code, or say "all others"
-my ($table) = $page =~ /^\| question .*?\n\n/msg ? $& : '';
+# the kinds sort codes, or say "all others"; and the text counts them
+my ($table) = $page =~ /^\| kind .*?\n\n/msg ? $& : '';
+is scalar(() = $table =~ /^\| (?!kind )/gm), 4, 'four kinds of errors';
+like $page, qr/which of four kinds it is:\n\n\| kind /, 'as it is said';
 is join(' ', grep { !$row{$_} } $table =~ /`(\w+)`/g), '',
-   'the table of questions names codes';
+   'their table names codes';
 
 # the contract's table
 my $contract = slurp('docs/contract.md');

@@ -1,4 +1,5 @@
-# Links between the pages resolve, files and anchors; the README is short.
+# Links between the pages resolve, files and anchors; the README is short; prose
+# has 80 columns.
 
 use v5.36;
 use Test::More;
@@ -47,6 +48,23 @@ for my $page (@pages) {
                || defined $anchor && !($anchors{$target} // {})->{$anchor};
     }
     is join(' ', @broken), '', "$page: its links resolve";
+}
+
+# where a page begins with a list of its sections, that has each, in order
+for my $page (map { "docs/$_.md" } qw(api fuzzing idempotency internals
+                                      operations)) {
+    my $text = slurp($page) =~ s/^```.*?^```$//gmsr;
+    my ($head) = $text =~ /^(.*?)^## /ms;
+    is join("\n", $head =~ /^- \[(.*?)\]\(#/gm),
+       join("\n", $text =~ /^## (.*)$/gm), "$page: its list of sections";
+}
+
+# what bench/run writes, code, tables and pictures are as wide as they are
+for my $page (@pages) {
+    my $text = slurp($page) =~ s/^( *)```.*?^\1```$//gmsr
+        =~ s/^<!-- (\w+) -->\n.*?^<!-- \/\1 -->\n//gmsr;
+    my @wide = grep { length > 80 && !/^ *(?:\||!\[)/ } split /\n/, $text;
+    is join("\n", @wide), '', "$page: prose has 80 columns";
 }
 
 # whoever begins with the README finds every page
