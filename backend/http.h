@@ -6,7 +6,7 @@
 #include "signature.h"
 #include "space/store.h"
 
-#define BE_VERSION  "0.1.0"
+#define BE_VERSION  "1.0.0"
 
 typedef struct be_jobs_s  be_jobs_t;
 typedef struct be_courier_s  be_courier_t;
