@@ -36,4 +36,9 @@ for my $name (sort keys %inputs) {
 }
 
 chdir $top;
+open my $in, '<', 'docs/fuzzing.md' or die $!;
+my ($table) = do { local $/; <$in> } =~ /^## The backend\n(.*?)^## /ms;
+is join(' ', sort $table =~ /^\| `(\w+)` \|/gm), join(' ', sort keys %inputs),
+   'docs/fuzzing.md has each driver';
+
 done_testing;
