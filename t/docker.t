@@ -35,6 +35,17 @@ is_deeply [sort { $a cmp $b } $compose =~ /image: (spocr-\S+)/g],
     ["spocr-backend:$version", ("spocr-gateway:$version") x 2],
     'the images have the version of the module';
 
+# what docker/gateway reads can be set, and the default is the service
+my %default = map { /(\w+): \$\{\1:-([^}]*)\}/ ? ($1 => $2) : () }
+    $compose =~ /^ +(SPOCR_\w+: .*)$/mg;
+is_deeply \%default, { SPOCR_REDIS => 'redis://redis:6379',
+                       SPOCR_RESOLVER => '' }, 'the environment passes through';
+my ($variables) = slurp('docker/gateway') =~ /\A(.*?)^set /ms;
+is join(' ', sort keys %default), join(' ', sort $variables =~ /^#   (\w+)/mg),
+    'each variable of docker/gateway';
+like slurp('docs/docker.md'), qr/`$_`/, "docs/docker.md has $_"
+    for sort keys %default;
+
 my %target = map { $_ => 1 } $dockerfile =~ /^FROM \S+ AS (\w+)$/mg;
 ok $target{$_}, "there is a target $_" for $compose =~ /target: (\w+)/g;
 
