@@ -57,11 +57,11 @@ sub deploy () {
         for @files, 'openapi.json';
 }
 
-# The text of spocr.conf with lines that it offers in comments.
+# The text of a file with lines that it offers in comments.
 sub uncommented ($text, @lines) {
     for my $line (@lines) {
         $text =~ s/^( *)# \Q$line\E$/$1$line/m
-            or fail "spocr.conf offers: $line";
+            or fail "offered: $line";
     }
     return $text;
 }
@@ -218,6 +218,10 @@ $t->file('spocr/spocr.conf', uncommented($site,
     'limit_conn spocr_address 100;',
     'spocr_redis unix:' . $redis->path . ';',
     'spocr_limit_on_error local nodes=3;'));
+$t->file('spocr/examples/tls-http2.conf', uncommented(
+    slurp("$dir/spocr/examples/tls-http2.conf"),
+    'limit_conn spocr_address 100;', 'spocr_cors_origin $spocr_cors;',
+    'include spocr/idempotency.conf;'));
 ok $t->reload(page('include spocr/spocr.conf;'
     . ' include spocr/examples/cors.conf;'
     . ' include spocr/examples/tls-http2.conf;')), 'with all of the examples';
@@ -302,6 +306,18 @@ for my $http ('--http1.1', '--http2') {
     is_error $tls, 401, 'unauthorized', "TLS, $http";
     ok $tls->header('Strict-Transport-Security'), 'HSTS on errors as well';
 }
+
+# what was switched on there, too
+$r = $t->curl(@resolve, '-X', 'OPTIONS', '-H', 'Origin: https://app.example.com',
+    '-H', 'Access-Control-Request-Method: POST',
+    "https://$https/ocr/fields")->{r};
+is $r->status, 204, 'TLS: a preflight of a listed origin';         # C-40
+@lines = map {
+    $t->curl(@resolve, '-d', 'a', '-H', 'Idempotency-Key: over-tls',
+        '-H', 'Authorization: Bearer ' . $t->key('more'),
+        "https://$https/create")->{r}
+} 1 .. 2;
+is $lines[1]->header('X-Idempotent-Replay'), 'true', 'TLS: a replay';
 
 isnt $t->curl('-k', 'https://127.0.0.1:' . $t->port(3) . '/')->{exit}, 0,
     'no handshake for other names';
