@@ -71,6 +71,18 @@ like scalar `dpkg-deb -f $_ Depends`, qr/\blibhiredis\d/, "hiredis: $_"
 my $lintian = `lintian --allow-root --fail-on error,warning @debs 2>&1`;
 is $?, 0, 'lintian has no errors and no warnings' or diag $lintian;
 
+# the pages, by the names that they have in each other's links
+my ($module) = grep { /libnginx-mod-spocr_/ } @debs;
+my %packed = map { m{ \./usr/share/doc/libnginx-mod-spocr/(\S+)$} ? ($1 => 1)
+                                                                 : () }
+             `dpkg-deb -c $module`;
+is join(' ', grep { !$packed{$_} } 'README.md', 'SECURITY.md',
+        glob('docs/*.*'), glob 'docs/plots/*'), '', 'the pages are packed';
+open my $conf, '<', 'conf.d/idempotency.conf' or die $!;
+my ($page, $folder) = do { local $/; <$conf> } =~
+    m{(docs/\w+\.md) has .* /usr/share/doc/libnginx-mod-spocr/(docs)/}s;
+ok $packed{$page // ''} && $folder, 'where idempotency.conf says';
+
 # Each check prints "name: output =exit code", on one line.
 my @said = in_copy(<<'EOF');
 check() {
