@@ -122,6 +122,7 @@ my $out = content('out');
 for (['installed=0', 'the packages install, and'],
      ['active', 'the backend starts with that'],
      ['hardening=0', 'the drop-ins of nginx\'s unit'],
+     ['ok: worker_rlimit_nofile works', 'of them, the limit of files'],
      ['ok: a stop waits for a running request', 'of them, the stop'],
      ['gateway=0', 'installed, enabled, reloaded, removed'],
      ['ok: without a key: 401', 'of it, one 401'],
