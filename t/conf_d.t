@@ -308,7 +308,8 @@ for my $http ('--http1.1', '--http2') {
 }
 
 # what was switched on there, too
-$r = $t->curl(@resolve, '-X', 'OPTIONS', '-H', 'Origin: https://app.example.com',
+$r = $t->curl(@resolve, '-X', 'OPTIONS',
+    '-H', 'Origin: https://app.example.com',
     '-H', 'Access-Control-Request-Method: POST',
     "https://$https/ocr/fields")->{r};
 is $r->status, 204, 'TLS: a preflight of a listed origin';         # C-40

@@ -59,7 +59,8 @@ for my $where ('/x', '/cached') {
     for my $name (sort keys %conditions) {
         my @request = (POST => "$where?body=$body&header=ETag:%22etag%22"
                        . '&header=Last-Modified:Sun,%2001%20Jan%202023'
-                       . '%2000:00:00%20GMT', key => $t->key('alice'), headers => [
+                       . '%2000:00:00%20GMT',
+                       key => $t->key('alice'), headers => [
                            'Idempotency-Key' => "$where$name" =~ tr/ /-/r,
                            @{ $conditions{$name} }]);
         my $c = $t->conn;
