@@ -262,7 +262,9 @@ sub repeated ($path, $key) {
                     headers => ['Idempotency-Key' => $key]);
 }
 
-for my $path ('/upload', '/create', '/ocr/fields') {
+for my $path ('/upload', '/create', '/ocr/fields', '/edit', '/remove',
+              '/webhook/test', '/webhooks/deliveries/dlv_1/redeliver')
+{
     my @r = map { repeated($path, "once$path") } 1 .. 2;
     is join(' ', map { $_->status } @r), '200 200', "$path twice";
     is $r[1]->header('X-Idempotent-Replay'), 'true', '  a replay';
