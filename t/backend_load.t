@@ -37,12 +37,13 @@ my $fds = descriptors();
     is $backend->fields('{')->{status}, 400, 'and no place in the queue';
 }
 
-# targets whose request is never answered: the library has no room for them
+# targets that the library has no room for: one of 1.0.10 says 431 itself, and
+# others close the connection
 {
     my $from = rss();
     for (1 .. 500) {
         my $s = $backend->send_request('GET', '/x?' . 'a&' x 60_000, \%json);
-        $backend->answer($s);
+        1 while sysread $s, my $bytes, 65536;
     }
     my $left = sub { rss() < $from + 25 };
     SKIP: {
