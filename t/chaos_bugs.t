@@ -30,7 +30,8 @@ unlink $stale;
 my @quick = qw(raw-path identity-not-cleared same-ids retry-too-early);
 my $seed = $ENV{SPOCR_CHAOS_SEED} // int rand 1_000_000_000;
 my $name = $quick[$seed % @quick];
-local $ENV{TMPDIR} = File::Temp->newdir('spocr-t-XXXXXX', TMPDIR => 1);
+my $dir = File::Temp->newdir('spocr-t-XXXXXX', TMPDIR => 1);
+local $ENV{TMPDIR} = "$dir";
 my $found = `t/chaos/plant --seed $seed $name 2>&1`;
 is $?, 0, "$name is found (SPOCR_CHAOS_SEED=$seed)" or diag $found;
 
