@@ -36,6 +36,8 @@ static ngx_int_t ngx_spocr_idem_tombstone(ngx_spocr_idem_ctx_t *ctx,
     ngx_spocr_verdict_t *verdict);
 static ngx_int_t ngx_spocr_idem_away(ngx_spocr_idem_ctx_t *ctx,
     ngx_spocr_verdict_t *verdict);
+static ngx_int_t ngx_spocr_idem_unavailable(ngx_spocr_idem_ctx_t *ctx,
+    ngx_spocr_verdict_t *verdict, const char *reason);
 static ngx_int_t ngx_spocr_idem_refuse(ngx_spocr_idem_ctx_t *ctx,
     ngx_spocr_verdict_t *verdict, ngx_spocr_error_e error,
     ngx_spocr_idem_status_e status, ngx_int_t retry_after,
@@ -264,11 +266,8 @@ ngx_spocr_idem_answered(ngx_spocr_idem_ctx_t *ctx,
 
         /* it has run: also with "allow" it does not once more */
 
-        return ngx_spocr_idem_refuse(ctx, verdict,
-                                     NGX_SPOCR_ERR_SERVICE_UNAVAILABLE,
-                                     NGX_SPOCR_IDEM_STATUS_UNAVAILABLE,
-                                     NGX_SPOCR_IDEM_RETRY_AFTER,
-                                     "too many stored answers are being read");
+        return ngx_spocr_idem_unavailable(ctx, verdict,
+                                    "too many stored answers are being read");
 
     case NGX_SPOCR_IDEM_ANSWER_BAD:
         reason = "a record that no gateway has written";
@@ -310,7 +309,6 @@ ngx_spocr_idem_busy(ngx_spocr_idem_ctx_t *ctx, ngx_spocr_verdict_t *verdict)
     {
         if (!ctx->waits) {
             ctx->waits = 1;
-            ctx->waited = 1;
             worker->waiting++;
         }
 
@@ -405,18 +403,28 @@ ngx_spocr_idem_tombstone(ngx_spocr_idem_ctx_t *ctx,
 static ngx_int_t
 ngx_spocr_idem_away(ngx_spocr_idem_ctx_t *ctx, ngx_spocr_verdict_t *verdict)
 {
-    if (ctx->env.conf->on_error == NGX_SPOCR_IDEM_ALLOW && !ctx->waited) {
+    /* whoever has paused knows that the first one was there */
+
+    if (ctx->env.conf->on_error == NGX_SPOCR_IDEM_ALLOW && ctx->pause == 0) {
         ctx->state = NGX_SPOCR_IDEM_PASSED;
         ctx->status = NGX_SPOCR_IDEM_STATUS_BYPASSED;
         return NGX_OK;
     }
 
+    return ngx_spocr_idem_unavailable(ctx, verdict,
+                                      "Redis cannot say whether this request "
+                                      "ran before");
+}
+
+
+static ngx_int_t
+ngx_spocr_idem_unavailable(ngx_spocr_idem_ctx_t *ctx,
+    ngx_spocr_verdict_t *verdict, const char *reason)
+{
     return ngx_spocr_idem_refuse(ctx, verdict,
                                  NGX_SPOCR_ERR_SERVICE_UNAVAILABLE,
                                  NGX_SPOCR_IDEM_STATUS_UNAVAILABLE,
-                                 NGX_SPOCR_IDEM_RETRY_AFTER,
-                                 "Redis cannot say whether this request ran "
-                                 "before");
+                                 NGX_SPOCR_IDEM_RETRY_AFTER, reason);
 }
 
 

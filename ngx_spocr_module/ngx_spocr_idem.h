@@ -124,7 +124,7 @@ typedef struct {
     size_t                     capture_limit;
     ngx_spocr_secrets_t       *secrets;    /* NULL: records are not sealed */
     ngx_flag_t                 secret_set; /* a file, or off, was said */
-    size_t                     longest;    /* max_body of all; 0: unused */
+    ngx_uint_t                 used;       /* a location has it on */
     ngx_array_t                upstreams;  /* of ngx_spocr_idem_upstream_t */
     ngx_array_t                servers;    /* of ngx_http_core_srv_conf_t * */
     ngx_spocr_idem_worker_t   *worker;
@@ -213,7 +213,7 @@ typedef struct {
     size_t                      first_len;     /* its request id; 0: unknown */
     ngx_msec_t                  asked;         /* when; ms */
     ngx_msec_t                  since;         /* it waits for the first one */
-    ngx_msec_t                  pause;
+    ngx_msec_t                  pause;         /* the last; 0: none yet */
     ngx_event_t                 timer;         /* pause, or renewal */
     ngx_connection_t            ident;         /* the timer's: no socket */
 
@@ -229,8 +229,7 @@ typedef struct {
     unsigned                    complete:1;    /* last_buf was seen */
     unsigned                    unhold:1;      /* release at the end */
     unsigned                    delays:1;      /* the client's writing */
-    unsigned                    waits:1;       /* one of the waiting, */
-    unsigned                    waited:1;      /* or was once */
+    unsigned                    waits:1;       /* one of the waiting */
     unsigned                    bodiless:1;    /* its header said so: 204 */
 } ngx_spocr_idem_ctx_t;
 

@@ -62,8 +62,7 @@ ngx_spocr_idem_header(ngx_http_request_t *r, ngx_spocr_idem_ctx_t *ctx,
         return NGX_OK;
     }
 
-    outcome = r->filter_finalize ? NGX_SPOCR_IDEM_UNKNOWN
-              : ngx_spocr_idem_outcome(r, ctx, broken);
+    outcome = ngx_spocr_idem_outcome(r, ctx, broken);
 
     if (outcome == NGX_SPOCR_IDEM_UNKNOWN || broken) {
 

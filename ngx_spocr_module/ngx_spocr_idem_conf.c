@@ -17,7 +17,7 @@ static void ngx_spocr_idem_defaults(ngx_spocr_idem_conf_t *prev,
 static ngx_http_upstream_conf_t *ngx_spocr_idem_upstream(ngx_conf_t *cf,
     const char *name);
 static ngx_int_t ngx_spocr_idem_use(ngx_conf_t *cf,
-    ngx_spocr_idem_main_conf_t *imcf, const ngx_spocr_idem_conf_t *icf);
+    ngx_spocr_idem_main_conf_t *imcf);
 
 
 ngx_conf_enum_t  ngx_spocr_idem_enable_names[] = {
@@ -384,19 +384,18 @@ ngx_spocr_idem_check(ngx_conf_t *cf, ngx_spocr_idem_main_conf_t *imcf,
         return NGX_CONF_ERROR;
     }
 
-    return ngx_spocr_idem_use(cf, imcf, icf) == NGX_OK ? NGX_CONF_OK
-                                                       : NGX_CONF_ERROR;
+    return ngx_spocr_idem_use(cf, imcf) == NGX_OK ? NGX_CONF_OK
+                                                  : NGX_CONF_ERROR;
 }
 
 
 static ngx_int_t
-ngx_spocr_idem_use(ngx_conf_t *cf, ngx_spocr_idem_main_conf_t *imcf,
-    const ngx_spocr_idem_conf_t *icf)
+ngx_spocr_idem_use(ngx_conf_t *cf, ngx_spocr_idem_main_conf_t *imcf)
 {
     ngx_uint_t                  i;
     ngx_http_core_srv_conf_t   *cscf, **server;
 
-    imcf->longest = ngx_max(imcf->longest, ngx_max(icf->max_body, 1));
+    imcf->used = 1;
 
     cscf = ngx_http_conf_get_module_srv_conf(cf, ngx_http_core_module);
     server = imcf->servers.elts;

@@ -84,6 +84,13 @@ ngx_spocr_idem_outcome(ngx_http_request_t *r, ngx_spocr_idem_ctx_t *ctx,
 {
     ngx_http_upstream_t  *u;
 
+    if (r->filter_finalize) {
+
+        /* a filter has put an answer of its own into the place of this one */
+
+        return NGX_SPOCR_IDEM_UNKNOWN;
+    }
+
     u = r->upstream;
 
     if (u == NULL) {

@@ -63,7 +63,7 @@ ngx_spocr_process_conf(ngx_conf_t *cf, ngx_spocr_main_conf_t *smcf)
     context.observe = ngx_spocr_metrics_redis;
     context.subscribe = smcf->auth.redis;
 
-    if (smcf->idem.longest) {
+    if (smcf->idem.used) {
 
         /* whatever this configuration's max_body is: one before it, or
          * another node's, may have stored the longest */
@@ -121,7 +121,7 @@ ngx_spocr_init_process(ngx_cycle_t *cycle)
         return NGX_ERROR;
     }
 
-    if (smcf->idem.longest
+    if (smcf->idem.used
         && ngx_spocr_start_outbox(cycle, smcf) != NGX_OK)
     {
         return NGX_ERROR;
