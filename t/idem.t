@@ -10,8 +10,7 @@ $t->keyfile(keys => {
     alice => { uid => 'u_a' }, alice2 => { uid => 'u_a' },
     bob => { uid => 'u_b' },
 });
-$t->file('secret', ('0123456789abcdef' x 4) . "\n");
-chmod 0600, $t->dir . '/secret';
+$t->secret_file;
 
 $t->start(<<'EOC');
 %%MAIN%%

@@ -10,8 +10,7 @@ use POSIX ();
 my $t = Spocr::Test->new;
 
 $t->keyfile(keys => { alice => { uid => 'u_a' } });
-$t->file('secret', ('0123456789abcdef' x 4) . "\n");
-chmod 0600, $t->dir . '/secret';
+$t->secret_file;
 
 my $listen = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 200)
     or die "cannot listen: $!\n";

@@ -11,8 +11,7 @@ my $fake = Spocr::FakeRedis->new;
 my $url = $fake->url;
 
 $t->keyfile(keys => { alice => { uid => 'u_a' } });
-$t->file('secret', ('0123456789abcdef' x 4) . "\n");
-chmod 0600, $t->dir . '/secret';
+$t->secret_file;
 
 $t->start(<<"EOF");
 %%MAIN%%

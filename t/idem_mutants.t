@@ -10,8 +10,7 @@ my $N = $ENV{SPOCR_MUTANTS} // 600;
 my $t = Spocr::Test->new;
 
 $t->keyfile(keys => { alice => { uid => 'u_a' } });
-$t->file('secret', ('0123456789abcdef' x 4) . "\n");
-chmod 0600, $t->dir . '/secret';
+$t->secret_file;
 
 $t->start(<<'EOC');
 %%MAIN%%

@@ -8,8 +8,7 @@ use Spocr::Test;
 my $t = Spocr::Test->new;
 
 $t->keyfile(keys => { alice => { uid => 'u_a' } });
-$t->file('secret', ('0123456789abcdef' x 4) . "\n");
-chmod 0600, $t->dir . '/secret';
+$t->secret_file;
 
 my $conf = <<'EOC';
 %%MAIN%%

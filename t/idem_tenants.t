@@ -13,8 +13,7 @@ my $t = Spocr::Test->new;
 $t->keyfile(keys => { map { ("k$_" => { uid => "tenant-$_-x" },
                              "other$_" => { uid => "tenant-$_-x" }) }
                       1 .. $UIDS });
-$t->file('secret', ('0123456789abcdef' x 4) . "\n");
-chmod 0600, $t->dir . '/secret';
+$t->secret_file;
 
 $t->start(<<'EOC');
 %%MAIN%%

@@ -13,8 +13,7 @@ my $redis = Spocr::Redis->new(tls => 1, unix => 1);
 $t->keyfile(
     keys => { alice => { uid => 'u_a', limits => { key => 1_000_000 } } },
     tenants => { u_a => { limits => { uid => 1_000_000 } } });
-$t->file('secret', ('0123456789abcdef' x 4) . "\n");
-chmod 0600, $t->dir . '/secret';
+$t->secret_file;
 my $secret = $t->dir . '/secret';
 
 my $conf = <<'EOC';

@@ -11,8 +11,7 @@ use Time::HiRes qw(sleep time);
 my $t = Spocr::Test->new;
 
 $t->keyfile(keys => { alice => { uid => 'u_acme' } });
-$t->file('secret', ('0123456789abcdef' x 4) . "\n");
-chmod 0600, $t->dir . '/secret';
+$t->secret_file;
 
 # Only the directive can cut here: nginx's own pause is longer than all of it.
 $t->start(<<'EOF_CONF');

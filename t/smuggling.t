@@ -25,8 +25,7 @@ $t->keyfile(keys => {
     full => { uid => 'u_full', limits => { key => 1 } },
     scoped => { uid => 'u_scoped', scopes => [] },
 });
-$t->file('secret', ('0123456789abcdef' x 4) . "\n");
-chmod 0600, $t->dir . '/secret';
+$t->secret_file;
 $t->allow(qr/upstream/);
 
 $t->start(<<'EOF');

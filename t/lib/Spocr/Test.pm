@@ -56,6 +56,7 @@
 #             file => 'keys.json')
 #                     writes a key file; ids are key_NAME unless said
 # $t->file(NAME, TEXT)      writes a file in the folder, returns its path
+# $t->secret_file([NAME])   writes one for spocr_secret_file (secret)
 # $t->certificate(NAME, [HOST])  makes NAME.crt and NAME.key in the folder
 # $t->config_test(CONF)     nginx -t: (exit code, output)
 # $t->reload([CONF])        new configuration, old workers are out; true, or
@@ -195,6 +196,13 @@ sub _http2_on ($conf) {
         s/\bserver\s*\{/server { http2 on;/;
     }
     return join '', $head, @servers;
+}
+
+# What spocr_secret_file takes.
+sub secret_file ($self, $name = 'secret') {
+    my $path = $self->file($name, ('0123456789abcdef' x 4) . "\n");
+    chmod 0600, $path;
+    return $path;
 }
 
 # Memory that nginx has freed has other bytes at once: who reads it shows.
